@@ -106,6 +106,7 @@ module.exports = {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: {
+      exportsFields: ['exports'],
       extensions: ['.ts', '.mjs', '.js', '.cjs', '.json', '.wgsl'],
       conditionNames: ['import', 'types', 'node', 'default'],
     },
