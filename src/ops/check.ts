@@ -1,0 +1,96 @@
+/** Checks that shape rules share: presence, element type, rank and shape of an input, each named in its message. */
+import { ArgumentError, ShapeError } from '../graph/errors.js';
+import { formatShape, sameShape, type Shape } from '../graph/shape.js';
+import type { DType, ValueSpec } from '../graph/value.js';
+
+/** The input at `index`; throws where it is absent. */
+export function present(
+  culprit: string,
+  inputs: readonly (ValueSpec | null)[],
+  index: number,
+  name: string,
+): ValueSpec {
+  const spec = inputs[index];
+  if (spec) return spec;
+  throw new ArgumentError({ culprit, problem: `${name} is missing`, remedy: `pass a value for ${name}` });
+}
+
+/** Throws unless `spec` has elements of type `dtype`. */
+export function checkType(culprit: string, name: string, spec: ValueSpec, dtype: DType): void {
+  if (spec.dtype === dtype) return;
+  throw new ShapeError({
+    culprit,
+    problem: `${name} holds ${spec.dtype} elements`,
+    remedy: `pass ${dtype} elements`,
+  });
+}
+
+/** The input at `index`, which must be there and hold `dtype` elements. */
+export function typed(
+  culprit: string,
+  inputs: readonly (ValueSpec | null)[],
+  index: number,
+  name: string,
+  dtype: DType = 'float32',
+): ValueSpec {
+  const spec = present(culprit, inputs, index, name);
+  checkType(culprit, name, spec, dtype);
+  return spec;
+}
+
+/** Throws unless `spec` has `rank` dimensions; `letters` names them, as `T,B,I`. */
+export function checkRank(
+  culprit: string,
+  name: string,
+  spec: ValueSpec,
+  rank: number,
+  letters: string,
+): void {
+  if (spec.shape.length === rank) return;
+  throw new ShapeError({
+    culprit,
+    problem: `${name} has shape ${formatShape(spec.shape)}`,
+    remedy: `pass shape [${letters}], which has ${rank} dimensions`,
+  });
+}
+
+/** Throws unless `spec` has the shape `wanted`; `letters` says what its dimensions mean. */
+export function checkSameShape(
+  culprit: string,
+  name: string,
+  spec: ValueSpec,
+  wanted: Shape,
+  letters = '',
+): void {
+  if (sameShape(spec.shape, wanted)) return;
+  throw new ShapeError({
+    culprit,
+    problem: `${name} has shape ${formatShape(spec.shape)}`,
+    remedy: `pass shape ${formatShape(wanted)}${letters ? `, which is [${letters}]` : ''}`,
+  });
+}
+
+/** Throws unless there are `count` inputs. */
+export function checkCount(culprit: string, inputs: readonly unknown[], count: number): void {
+  if (inputs.length === count) return;
+  throw new ArgumentError({
+    culprit,
+    problem: `got ${inputs.length} inputs`,
+    remedy: `pass ${count}`,
+  });
+}
+
+/** Throws unless `dtype` holds numbers: a residual cannot be rearranged. */
+export function checkNumbers(culprit: string, spec: ValueSpec): void {
+  if (spec.dtype !== 'opaque') return;
+  throw new ShapeError({
+    culprit,
+    problem: 'the input is a residual, which has no numbers to give',
+    remedy: 'use another output of that operation',
+  });
+}
+
+/** The one output gradient of an operation with a single output. */
+export function only<V>(dOutputs: readonly (V | null)[]): V {
+  return dOutputs[0]!;
+}

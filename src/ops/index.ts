@@ -1,0 +1,24 @@
+/** All operations, for executors and for those who record graphs by hand. */
+export * from './binary.js';
+export * from './broadcast.js';
+export * from './cells.js';
+export * from './concat.js';
+export * from './dropout.js';
+export * from './embedding.js';
+export * from './fill.js';
+export * from './global-norm.js';
+export * from './gradients.js';
+export * from './linear.js';
+export * from './matmul.js';
+export * from './optimizer-update.js';
+export { mean, sum } from './reduce-sum.js';
+export type { ReduceOptions } from './reduce-sum.js';
+export * from './recurrent.js';
+export * from './reshape.js';
+export * from './scan.js';
+export * from './slice.js';
+export * from './softmax.js';
+export * from './softmax-cross-entropy.js';
+export * from './stop-gradient.js';
+export * from './transpose.js';
+export * from './unary.js';

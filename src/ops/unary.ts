@@ -1,0 +1,91 @@
+/** `unary`: functions of one number, applied to each element, and their derivatives. */
+import { defineOperation } from '../graph/operation.js';
+import type { Value } from '../graph/value.js';
+import { checkSameShape, only, typed } from './check.js';
+
+/** The functions there are. */
+export type UnaryKind =
+  'neg' | 'exp' | 'log' | 'sqrt' | 'square' | 'abs' | 'reciprocal' | 'tanh' | 'sigmoid' | 'relu' | 'softplus';
+
+/** Attributes of {@link unaryOperation} and {@link unaryBackwardOperation}. */
+export interface UnaryAttributes {
+  readonly kind: UnaryKind;
+}
+
+/** `[x] → [y]`, `y = f(x)`. */
+export const unaryOperation = defineOperation<UnaryAttributes>({
+  name: 'unary',
+  infer(inputs, { kind }, culprit) {
+    return [{ shape: typed(`${culprit} ${kind}`, inputs, 0, 'x').shape, dtype: 'float32' }];
+  },
+  gradient(node, dOutputs) {
+    const x = node.inputs[0]!;
+    const y = node.outputs[0]!;
+    return [...x.graph.record(unaryBackwardOperation, [x, y, only(dOutputs)], node.attributes, node.label)];
+  },
+});
+
+/**
+ * `[x, y, dY] → [dX]`, `dX = f′(x)·dY`. At the kinks of `relu` and `abs`, where `x = 0`, the derivative is
+ * 0, as in PyTorch.
+ */
+export const unaryBackwardOperation = defineOperation<UnaryAttributes>({
+  name: 'unaryBackward',
+  infer(inputs, { kind }, culprit) {
+    const who = `${culprit} ${kind}`;
+    const x = typed(who, inputs, 0, 'x');
+    checkSameShape(who, 'y', typed(who, inputs, 1, 'y'), x.shape);
+    checkSameShape(who, 'dY', typed(who, inputs, 2, 'dY'), x.shape);
+    return [{ shape: x.shape, dtype: 'float32' }];
+  },
+  gradient: null,
+});
+
+function record(kind: UnaryKind, x: Value): Value {
+  return x.graph.record(unaryOperation, [x], { kind })[0]!;
+}
+
+/** `−x`. */
+export function neg(x: Value): Value {
+  return record('neg', x);
+}
+/** `eˣ`. */
+export function exp(x: Value): Value {
+  return record('exp', x);
+}
+/** The natural logarithm. */
+export function log(x: Value): Value {
+  return record('log', x);
+}
+/** `√x`. */
+export function sqrt(x: Value): Value {
+  return record('sqrt', x);
+}
+/** `x²`. */
+export function square(x: Value): Value {
+  return record('square', x);
+}
+/** `|x|`. */
+export function abs(x: Value): Value {
+  return record('abs', x);
+}
+/** `1/x`. */
+export function reciprocal(x: Value): Value {
+  return record('reciprocal', x);
+}
+/** The hyperbolic tangent. */
+export function tanh(x: Value): Value {
+  return record('tanh', x);
+}
+/** `1/(1 + e⁻ˣ)`. */
+export function sigmoid(x: Value): Value {
+  return record('sigmoid', x);
+}
+/** `max(0, x)`. */
+export function relu(x: Value): Value {
+  return record('relu', x);
+}
+/** `ln(1 + eˣ)`. */
+export function softplus(x: Value): Value {
+  return record('softplus', x);
+}
