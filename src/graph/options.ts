@@ -1,0 +1,85 @@
+/** Checks of options: names that exist, numbers within their range. */
+import { ArgumentError } from './errors.js';
+
+/** Throws when `options` is not an object, or has a key that is not in `known`; TypeScript alone would not stop plain JavaScript. */
+export function checkOptions(culprit: string, options: object, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new ArgumentError({
+      culprit,
+      problem: `its options are ${options === null ? 'null' : `a ${typeof options}`}`,
+      remedy: 'pass an object',
+    });
+  }
+  for (const key of Object.keys(options)) {
+    if (known.includes(key)) continue;
+    throw new ArgumentError({
+      culprit,
+      problem: `there is no option "${key}"`,
+      remedy: `the options are ${known.join(', ')}`,
+    });
+  }
+}
+
+/** Bounds of a number; those not given do not bind. */
+export interface Range {
+  /** Smallest value allowed. */
+  readonly min?: number;
+  /** Largest value allowed. */
+  readonly max?: number;
+  /** The value must be greater than this. */
+  readonly above?: number;
+  /** The value must be less than this. */
+  readonly below?: number;
+}
+
+/** Throws unless `value` is a finite number within `range`. */
+export function checkNumber(culprit: string, name: string, value: unknown, range: Range = {}): void {
+  const { min, max, above, below } = range;
+  if (
+    typeof value === 'number' &&
+    Number.isFinite(value) &&
+    (min === undefined || value >= min) &&
+    (max === undefined || value <= max) &&
+    (above === undefined || value > above) &&
+    (below === undefined || value < below)
+  ) {
+    return;
+  }
+  const bounds = [
+    min === undefined ? '' : `at least ${min}`,
+    above === undefined ? '' : `greater than ${above}`,
+    max === undefined ? '' : `at most ${max}`,
+    below === undefined ? '' : `less than ${below}`,
+  ].filter((bound) => bound !== '');
+  throw new ArgumentError({
+    culprit,
+    problem: `${name} is ${typeof value === 'number' ? value : typeof value}`,
+    remedy: `pass a finite number${bounds.length ? ` ${bounds.join(' and ')}` : ''}`,
+  });
+}
+
+/** Throws unless `value` is a whole number from `min` on that a double holds exactly. */
+export function checkWhole(culprit: string, name: string, value: unknown, min: number): void {
+  if (Number.isSafeInteger(value) && (value as number) >= min) return;
+  throw new ArgumentError({
+    culprit,
+    problem: `${name} is ${String(value)}`,
+    remedy: `pass a whole number of at least ${min}`,
+  });
+}
+
+/** Throws unless `value` is one of `choices`. */
+export function checkChoice(culprit: string, name: string, value: unknown, choices: readonly string[]): void {
+  if (typeof value === 'string' && choices.includes(value)) return;
+  throw new ArgumentError({
+    culprit,
+    problem: `${name} is ${typeof value === 'string' ? `"${value}"` : String(value)}`,
+    remedy: `choose one of ${choices.map((choice) => `"${choice}"`).join(', ')}`,
+  });
+}
+
+/** Throws unless `value` is `true` or `false`. */
+export function checkFlag(culprit: string, name: string, value: unknown): void {
+  if (typeof value === 'boolean') return;
+  throw new ArgumentError({ culprit, problem: `${name} is ${String(value)}`, remedy: 'pass true or false' });
+}
