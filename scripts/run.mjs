@@ -11,4 +11,6 @@ if (node === undefined || file === undefined) {
 }
 // The script sees itself as the program, with its own arguments only.
 process.argv = [node, resolve(file), ...args];
+// Traces then name the lines as they were written.
+process.setSourceMapsEnabled(true);
 await runnerImport(resolve(file), { root, configFile: false, logLevel: 'error' });

@@ -1,0 +1,84 @@
+/** Runs GPU cases, one executor a file, and lays every GPU error at the door of the case that caused it. */
+import { CpuExecutor } from '../../../src/cpu/executor.js';
+import { GpuExecutor } from '../../../src/gpu/executor.js';
+import type { GpuCase } from '../case.js';
+
+interface Suite {
+  readonly file: string;
+  readonly executor: GpuExecutor;
+  /** Errors no error scope caught, since the last case began. */
+  readonly errors: string[];
+}
+
+/** Runs cases on adapters from `requestAdapter`; needs neither a page nor a test framework. */
+export class CaseRunner {
+  readonly #requestAdapter: () => Promise<GPUAdapter>;
+  #suite: Suite | null = null;
+
+  constructor(requestAdapter: () => Promise<GPUAdapter>) {
+    this.#requestAdapter = requestAdapter;
+  }
+
+  /** Vendor and device of the adapter, for people. */
+  async describeAdapter(): Promise<string> {
+    const { vendor, architecture, device, description } = (await this.#requestAdapter()).info;
+    return [vendor, architecture, device, description].filter(Boolean).join(' ') || 'unnamed adapter';
+  }
+
+  /** Runs one case; resolves to null when it passed, and else to what went wrong. */
+  async run(file: string, cases: readonly GpuCase[], name: string): Promise<string | null> {
+    const found = cases.filter((one) => one.name === name);
+    if (found.length !== 1) return `${file} has ${found.length} cases named "${name}", not one`;
+    const suite = await this.#suiteOf(file);
+    suite.errors.length = 0;
+    const problems: string[] = [];
+    try {
+      await found[0]!.run({
+        executor: suite.executor,
+        reference: () => new CpuExecutor({ precision: 'float64' }),
+      });
+    } catch (error) {
+      problems.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    }
+    await settle(suite.executor.device);
+    problems.push(...suite.errors);
+    if (problems.length > 0) {
+      // What went wrong may have left the device in any state: the next case gets a new one.
+      this.#endSuite();
+      return problems.join('\n');
+    }
+    return null;
+  }
+
+  async #suiteOf(file: string): Promise<Suite> {
+    if (this.#suite?.file === file && !this.#suite.executor.disposed) return this.#suite;
+    this.#endSuite();
+    const executor = await GpuExecutor.create({ adapter: await this.#requestAdapter() });
+    const errors: string[] = [];
+    const { device } = executor;
+    device.addEventListener('uncapturederror', (event) => {
+      // Kept out of the console: it is reported as the failure of a case.
+      event.preventDefault();
+      errors.push(`uncaptured GPU error: ${event.error.message}`);
+    });
+    void device.lost.then(({ reason, message }) => {
+      if (reason !== 'destroyed') errors.push(`the device was lost (${reason}): ${message}`);
+    });
+    this.#suite = { file, executor, errors };
+    return this.#suite;
+  }
+
+  #endSuite(): void {
+    this.#suite?.executor.dispose();
+    this.#suite = null;
+  }
+}
+
+/** Waits until all queued work, and every error it raised, has arrived. */
+async function settle(device: GPUDevice): Promise<void> {
+  device.pushErrorScope('validation');
+  await device.popErrorScope();
+  await device.queue.onSubmittedWorkDone();
+  // Error events are dispatched as tasks of their own.
+  await new Promise((resolve) => setTimeout(resolve, 0));
+}
