@@ -169,7 +169,7 @@ function differentiateScan(
 }
 
 /** Records the nodes of `body` in `target`, with its inputs replaced by name; returns its outputs by name. */
-function inlineGraph(
+export function inlineGraph(
   body: Graph,
   target: Graph,
   inputs: readonly (readonly [string, Value])[],
