@@ -130,7 +130,8 @@ class Reader {
 
   #number(): number {
     const literal = this.#match(NUMBER);
-    if (!literal) this.#fail(this.#at < this.#text.length ? 'no JSON value begins here' : 'the text ends early');
+    if (!literal)
+      this.#fail(this.#at < this.#text.length ? 'no JSON value begins here' : 'the text ends early');
     const value = Number(literal);
     if (!Number.isFinite(value)) this.#fail('a number is too large');
     return value;

@@ -2,6 +2,7 @@
 import { ArgumentError, FormatError, ShapeError } from '../graph/errors.js';
 import { formatShape, sizeOf, type Shape } from '../graph/shape.js';
 import type { HostArray } from '../graph/value.js';
+import type { StateMap } from '../nn/module.js';
 import { hasLoneSurrogate, parseJson, type JsonObject, type JsonValue } from './json.js';
 
 /** Element types that are read. Whole numbers other than `I32` are widened or, if each fits, narrowed to 32 bits. */
@@ -23,12 +24,6 @@ export interface SafetensorsFile {
   readonly tensors: Map<string, SafetensorsTensor>;
   /** The strings under `__metadata__`. */
   readonly metadata: Map<string, string>;
-}
-
-/** A tensor to write: a Float32Array becomes `F32`, a Float64Array `F64`, an Int32Array `I32`. */
-export interface TensorData {
-  readonly shape: Shape;
-  readonly data: HostArray;
 }
 
 /** The format's own bound, which keeps a hostile header from filling memory. */
@@ -86,12 +81,12 @@ export function parseSafetensors(bytes: Uint8Array | ArrayBuffer): SafetensorsFi
 }
 
 /**
- * Writes a safetensors file: header padded to 8 bytes, tensors in the reference writer's order (wider
+ * Writes a safetensors file (a Float32Array as `F32`, a Float64Array as `F64`, an Int32Array as `I32`): header padded to 8 bytes, tensors in the reference writer's order (wider
  * types first, then by name), so that equal content gives equal bytes.
  * @throws ShapeError when a shape does not hold its numbers; ArgumentError for names the format cannot say
  */
 export function writeSafetensors(
-  tensors: ReadonlyMap<string, TensorData>,
+  tensors: StateMap,
   metadata: ReadonlyMap<string, string> = new Map(),
 ): Uint8Array {
   const header: string[] = [];
@@ -162,7 +157,11 @@ function readHeader(file: Uint8Array): { header: JsonObject; dataBegin: number }
   }
   const bytes = file.subarray(8, 8 + length);
   if (bytes[0] !== 0x7b) {
-    throw new FormatError({ culprit: `${FILE}, header`, problem: 'does not begin with "{"', remedy: DAMAGED });
+    throw new FormatError({
+      culprit: `${FILE}, header`,
+      problem: 'does not begin with "{"',
+      remedy: DAMAGED,
+    });
   }
   let text: string;
   try {
@@ -217,14 +216,17 @@ function readEntry(name: string, value: JsonValue): Entry {
   if (end < begin) fail(`ends at byte ${end}, before it begins at ${begin}`);
   const bytes = bytesOf(shape, ELEMENT_BYTES[dtype as SafetensorsDType]);
   if (bytes !== end - begin) {
-    fail(`shape ${formatShape(shape)} of ${dtype} takes ${bytes ?? 'too many'} bytes, its offsets span ${end - begin}`);
+    fail(
+      `shape ${formatShape(shape)} of ${dtype} takes ${bytes ?? 'too many'} bytes, its offsets span ${end - begin}`,
+    );
   }
   return { name, dtype: dtype as SafetensorsDType, shape, begin, end };
 }
 
 function wholeNumbers(value: JsonValue | undefined): number[] | null {
   if (!Array.isArray(value)) return null;
-  const valid = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0 && !Object.is(n, -0);
+  const valid = (n: unknown): n is number =>
+    Number.isSafeInteger(n) && (n as number) >= 0 && !Object.is(n, -0);
   const items: readonly unknown[] = value;
   return items.every(valid) ? [...(items as readonly number[])] : null;
 }
@@ -273,7 +275,8 @@ function checkLayout(entries: readonly Entry[], dataBytes: number): void {
 function decode(raw: Uint8Array, dtype: SafetensorsDType, count: number, name: string): HostArray {
   const { buffer } = raw;
   const view = new DataView(buffer);
-  const reals = (read: (i: number) => number): Float32Array => Float32Array.from({ length: count }, (_, i) => read(i));
+  const reals = (read: (i: number) => number): Float32Array =>
+    Float32Array.from({ length: count }, (_, i) => read(i));
   const whole = (read: (i: number) => number | bigint): Int32Array => {
     const result = new Int32Array(count);
     for (let i = 0; i < count; i++) {
@@ -353,7 +356,11 @@ function checkTensor(name: string, shape: Shape, data: HostArray): void {
   const culprit = `tensor "${name}"`;
   checkText(culprit, name);
   if (name === METADATA) {
-    throw new ArgumentError({ culprit, problem: 'is a name the format keeps for itself', remedy: 'rename it' });
+    throw new ArgumentError({
+      culprit,
+      problem: 'is a name the format keeps for itself',
+      remedy: 'rename it',
+    });
   }
   const valid = shape.every((dimension) => Number.isSafeInteger(dimension) && dimension >= 0);
   if (!valid || sizeOf(shape) !== data.length) {

@@ -63,7 +63,11 @@ function keepProbable(order: number[], weights: readonly number[], topP: number)
 
 function argmax(logits: ArrayLike<number>): number {
   if (logits.length === 0) {
-    throw new ArgumentError({ culprit: 'sampleToken', problem: 'there are no logits', remedy: 'pass at least one' });
+    throw new ArgumentError({
+      culprit: 'sampleToken',
+      problem: 'there are no logits',
+      remedy: 'pass at least one',
+    });
   }
   let best = 0;
   for (let token = 0; token < logits.length; token++) {

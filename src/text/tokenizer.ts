@@ -8,7 +8,11 @@ import { ArgumentError, TextError } from '../graph/errors.js';
  */
 export function decodeUtf8(bytes: Uint8Array, what = 'text'): string {
   if (!(bytes instanceof Uint8Array)) {
-    throw new ArgumentError({ culprit: what, problem: 'is not a Uint8Array', remedy: 'pass the bytes of the file' });
+    throw new ArgumentError({
+      culprit: what,
+      problem: 'is not a Uint8Array',
+      remedy: 'pass the bytes of the file',
+    });
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);

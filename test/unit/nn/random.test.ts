@@ -7,8 +7,12 @@ describe('threefry2x32', () => {
   // Known answers of the Random123 distribution (kat_vectors, threefry2x32 20).
   it('gives the published answers', () => {
     expect(threefry2x32([0, 0], [0, 0])).toEqual([0x6b200159, 0x99ba4efe]);
-    expect(threefry2x32([0xffffffff, 0xffffffff], [0xffffffff, 0xffffffff])).toEqual([0x1cb996fc, 0xbb002be7]);
-    expect(threefry2x32([0x13198a2e, 0x03707344], [0x243f6a88, 0x85a308d3])).toEqual([0xc4923a9c, 0x483df7a0]);
+    expect(threefry2x32([0xffffffff, 0xffffffff], [0xffffffff, 0xffffffff])).toEqual([
+      0x1cb996fc, 0xbb002be7,
+    ]);
+    expect(threefry2x32([0x13198a2e, 0x03707344], [0x243f6a88, 0x85a308d3])).toEqual([
+      0xc4923a9c, 0x483df7a0,
+    ]);
   });
 });
 
@@ -66,7 +70,9 @@ describe('Random', () => {
 describe('naturalLogarithm', () => {
   it('agrees with Math.log to the last bits', () => {
     for (const x of [1e-300, 1e-10, 0.1, 0.5, 0.7071, 0.99999, 1, 1.5, 2, 10, 1e300]) {
-      expect(Math.abs(naturalLogarithm(x) - Math.log(x))).toBeLessThanOrEqual(4e-16 * Math.max(1, Math.abs(Math.log(x))));
+      expect(Math.abs(naturalLogarithm(x) - Math.log(x))).toBeLessThanOrEqual(
+        4e-16 * Math.max(1, Math.abs(Math.log(x))),
+      );
     }
   });
 });

@@ -42,7 +42,9 @@ describe('LaneBatches', () => {
     const make = (n: number, batchSize: number, sequenceLength: number) => () =>
       new LaneBatches(tokens(n), { batchSize, sequenceLength }, 'corpus');
     expect(make(6, 2, 3)).toThrow(TextError);
-    expect(make(6, 2, 3)).toThrow('corpus: has 6 characters, batchSize 2 × sequenceLength 3 needs at least 7');
+    expect(make(6, 2, 3)).toThrow(
+      'corpus: has 6 characters, batchSize 2 × sequenceLength 3 needs at least 7',
+    );
     expect(make(6, 2, 3)).toThrow('set batchSize 1 or sequenceLength 2');
     expect(make(4, 8, 5)).toThrow('set batchSize 1 and sequenceLength 3');
     expect(make(1, 1, 1)).toThrow('at least two characters');
@@ -50,6 +52,8 @@ describe('LaneBatches', () => {
 
   it.each([0, -1, 1.5, NaN, Infinity, '3' as unknown as number])('refuses the size %s', (size) => {
     expect(() => new LaneBatches(tokens(99), { batchSize: size, sequenceLength: 1 })).toThrow(ArgumentError);
-    expect(() => new LaneBatches(tokens(99), { batchSize: 1, sequenceLength: size })).toThrow(/sequenceLength/);
+    expect(() => new LaneBatches(tokens(99), { batchSize: 1, sequenceLength: size })).toThrow(
+      /sequenceLength/,
+    );
   });
 });

@@ -49,7 +49,14 @@ describe('sampleToken', () => {
     expect(() => sampleToken([0, NaN], { random })).toThrow(NonFiniteError);
     expect(() => sampleToken([0, Infinity], { random })).toThrow(/token 1 is Infinity/);
     expect(() => sampleToken([], { random })).toThrow(ArgumentError);
-    for (const bad of [{ temperature: -1 }, { temperature: NaN }, { topK: 0 }, { topK: 1.5 }, { topP: 0 }, { topP: 1.1 }]) {
+    for (const bad of [
+      { temperature: -1 },
+      { temperature: NaN },
+      { topK: 0 },
+      { topK: 1.5 },
+      { topP: 0 },
+      { topP: 1.1 },
+    ]) {
       expect(() => sampleToken([0], { ...bad, random }), JSON.stringify(bad)).toThrow(ArgumentError);
     }
     expect(() => sampleToken([0], { random, temprature: 1 } as never)).toThrow(/no option "temprature"/);

@@ -4,7 +4,13 @@ import { ArgumentError, TextError } from '../../../src/graph/errors.js';
 import { CharacterTokenizer, decodeUtf8 } from '../../../src/text/tokenizer.js';
 
 describe('CharacterTokenizer', () => {
-  const texts = ['hello, world\r\n', '床前明月光，疑是地上霜。', '👩‍👩‍👧 🇺🇳 🙂', 'e\u0301 é ấ ñ', '\u0000\uffff\u{10ffff}'];
+  const texts = [
+    'hello, world\r\n',
+    '床前明月光，疑是地上霜。',
+    '👩‍👩‍👧 🇺🇳 🙂',
+    'e\u0301 é ấ ñ',
+    '\u0000\uffff\u{10ffff}',
+  ];
   it.each(texts)('round trip of %j', (text) => {
     const tokenizer = CharacterTokenizer.fromText(text);
     const tokens = tokenizer.encode(text);
@@ -65,7 +71,9 @@ describe('decodeUtf8', () => {
   ];
   it.each(cases)('refuses %s and tells where', (_, bytes, at) => {
     expect(() => decodeUtf8(new Uint8Array(bytes), 'file.txt')).toThrow(TextError);
-    expect(() => decodeUtf8(new Uint8Array(bytes), 'file.txt')).toThrow(`file.txt: is not UTF-8: byte ${at} `);
+    expect(() => decodeUtf8(new Uint8Array(bytes), 'file.txt')).toThrow(
+      `file.txt: is not UTF-8: byte ${at} `,
+    );
   });
   it('refuses what is not bytes', () => {
     expect(() => decodeUtf8('a' as unknown as Uint8Array)).toThrow(ArgumentError);

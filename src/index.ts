@@ -1,0 +1,152 @@
+/** The public surface of webgpu-rnn: everything an application may import. */
+import { CpuExecutor } from './cpu/executor.js';
+import { DeviceError } from './graph/errors.js';
+import type { Executor } from './graph/executor.js';
+import { checkChoice, checkOptions } from './graph/options.js';
+import type { DeviceLike } from './gpu/device-types.js';
+import { GpuExecutor } from './gpu/executor.js';
+
+// Errors
+export {
+  AbortError,
+  ArgumentError,
+  DeviceError,
+  DisposedError,
+  FormatError,
+  LimitError,
+  NonFiniteError,
+  RnnError,
+  ShaderError,
+  ShapeError,
+  TextError,
+} from './graph/errors.js';
+export type { ErrorParts } from './graph/errors.js';
+
+// Graphs, plans and executors
+export type {
+  Executor,
+  Feed,
+  Feeds,
+  ForeignBuffer,
+  MemoryUsage,
+  Plan,
+  PlanStatistics,
+  RunOptions,
+  RunResult,
+} from './graph/executor.js';
+export { Graph } from './graph/graph.js';
+export type { InputDeclaration, OutputDeclaration, UpdateDeclaration } from './graph/graph.js';
+export { defineOperation, OPAQUE } from './graph/operation.js';
+export type { GradientRule, Operation } from './graph/operation.js';
+export { PlanCache } from './graph/plan-cache.js';
+export type { PlanCacheOptions, PlanKey } from './graph/plan-cache.js';
+export type { Shape } from './graph/shape.js';
+export { Value, Variable } from './graph/value.js';
+export type { DType, HostArray, Node, Source, ValueSpec, VariableOptions } from './graph/value.js';
+export { CpuExecutor } from './cpu/executor.js';
+export type { CpuExecutorOptions } from './cpu/executor.js';
+export { GpuExecutor } from './gpu/executor.js';
+export type { DeviceLike } from './gpu/device-types.js';
+
+// Operations
+export * from './ops/index.js';
+
+// Layers and losses
+export { ModuleDict, Sequential } from './nn/containers.js';
+export type { SequentialPart, UnaryLayer } from './nn/containers.js';
+export { ForwardContext } from './nn/context.js';
+export type { ForwardContextOptions } from './nn/context.js';
+export { Dropout } from './nn/dropout.js';
+export type { DropoutOptions } from './nn/dropout.js';
+export { Embedding } from './nn/embedding.js';
+export type { EmbeddingOptions } from './nn/embedding.js';
+export { normal, uniform } from './nn/initializers.js';
+export type { Initializer } from './nn/initializers.js';
+export { Linear } from './nn/linear.js';
+export type { LinearOptions } from './nn/linear.js';
+export { crossEntropy, meanSquaredError } from './nn/losses.js';
+export { Module } from './nn/module.js';
+export type { StateMap, TensorData } from './nn/module.js';
+export { Random, threefry2x32 } from './nn/random.js';
+export { CarriedState, GRU, LSTM, RecurrentLayer, RNN } from './nn/recurrent.js';
+export type {
+  HiddenState,
+  LSTMState,
+  RecurrentOptions,
+  RecurrentResult,
+  RNNOptions,
+} from './nn/recurrent.js';
+
+// Optimizers
+export { Adam, AdamW } from './optim/adam.js';
+export type { AdamOptions } from './optim/adam.js';
+export { Optimizer, OptimizerState } from './optim/optimizer.js';
+export type { OptimizerScalars } from './optim/optimizer.js';
+export { RMSprop } from './optim/rmsprop.js';
+export type { RMSpropOptions } from './optim/rmsprop.js';
+export { SGD } from './optim/sgd.js';
+export type { SGDOptions } from './optim/sgd.js';
+
+// Training
+export type { StepRecord } from './train/pacer.js';
+export { Trainer } from './train/trainer.js';
+export type {
+  Batch,
+  BatchInput,
+  BatchSpec,
+  EvaluationResult,
+  Recorded,
+  StepOptions,
+  StepResult,
+  TrainerOptions,
+} from './train/trainer.js';
+
+// Text
+export { CharacterModel } from './text/character-model.js';
+export type {
+  CharacterModelOptions,
+  FitOptions,
+  GenerateOptions,
+  LoadOptions,
+} from './text/character-model.js';
+export type { CharacterConfig } from './text/character-file.js';
+export { CharacterNetwork } from './text/character-network.js';
+export type { CharacterNetworkOptions, CharacterState } from './text/character-network.js';
+export type { FitProgress, FitResult } from './text/character-training.js';
+export { LaneBatches } from './text/lane-batches.js';
+export type { LaneBatch, LaneOptions } from './text/lane-batches.js';
+export { sampleToken } from './text/sampling.js';
+export type { SamplingOptions } from './text/sampling.js';
+export { CharacterTokenizer, decodeUtf8 } from './text/tokenizer.js';
+
+// Files
+export { parseSafetensors, writeSafetensors } from './io/safetensors.js';
+export type { SafetensorsDType, SafetensorsFile, SafetensorsTensor } from './io/safetensors.js';
+
+/** Options of {@link createExecutor}. */
+export interface ExecutorOptions {
+  /** `auto`, the default: WebGPU where there is an adapter, else the CPU. */
+  readonly backend?: 'auto' | 'webgpu' | 'cpu';
+  /** A WebGPU device of the application's own; the executor will not destroy it. */
+  readonly device?: DeviceLike;
+  /** How the CPU stores numbers. Default `float32`. */
+  readonly precision?: 'float32' | 'float64';
+}
+
+/**
+ * Opens what runs graphs.
+ * @throws DeviceError when WebGPU was asked for and there is none; ArgumentError for an unknown option
+ */
+export async function createExecutor(options: ExecutorOptions = {}): Promise<Executor> {
+  checkOptions('createExecutor', options, ['backend', 'device', 'precision']);
+  const { backend = 'auto', device, precision = 'float32' } = options;
+  checkChoice('createExecutor', 'backend', backend, ['auto', 'webgpu', 'cpu']);
+  if (backend === 'cpu') return new CpuExecutor({ precision });
+  if (backend === 'webgpu' || device) return GpuExecutor.create(device ? { device } : {});
+  try {
+    return await GpuExecutor.create();
+  } catch (error) {
+    if (error instanceof DeviceError) return new CpuExecutor({ precision });
+    throw error;
+  }
+}

@@ -1,0 +1,42 @@
+/** What layers must know of a recording besides their inputs: whether it trains, and where dropout's randomness comes from. */
+import type { Graph } from '../graph/graph.js';
+import type { Value } from '../graph/value.js';
+
+/** Options of a {@link ForwardContext}. */
+export interface ForwardContextOptions {
+  /** Whether layers that act differently in training do so. */
+  readonly training: boolean;
+  /** Name of the int32 scalar that feeds dropout. Default `dropoutSeed`. */
+  readonly seedName?: string;
+}
+
+/** Goes with one recording through all layers that are called. Without one, layers act as in inference. */
+export class ForwardContext {
+  readonly graph: Graph;
+  readonly training: boolean;
+  readonly #seedName: string;
+  #seed: Value | null = null;
+  #streams = 0;
+
+  constructor(graph: Graph, options: ForwardContextOptions) {
+    this.graph = graph;
+    this.training = options.training;
+    this.#seedName = options.seedName ?? 'dropoutSeed';
+  }
+
+  /** Whether some layer uses randomness, so that each run must be fed a seed. */
+  get usesSeed(): boolean {
+    return this.#seed !== null;
+  }
+
+  /** The seed of this run's dropout masks: an int32 scalar input, declared when first asked for. */
+  dropoutSeed(): Value {
+    this.#seed ??= this.graph.scalar(this.#seedName, 'int32');
+    return this.#seed;
+  }
+
+  /** A number for the next dropout, so that no two of a graph draw the same mask. */
+  nextStream(): number {
+    return this.#streams++;
+  }
+}

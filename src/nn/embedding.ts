@@ -1,0 +1,61 @@
+/** `Embedding`: a learned vector for each token. */
+import { ShapeError } from '../graph/errors.js';
+import { checkOptions, checkWhole } from '../graph/options.js';
+import { formatShape } from '../graph/shape.js';
+import type { Value, Variable } from '../graph/value.js';
+import { embedding } from '../ops/embedding.js';
+import { normal } from './initializers.js';
+import { Module } from './module.js';
+import { randomSeed } from './random.js';
+
+/** Options of an {@link Embedding} layer. */
+export interface EmbeddingOptions {
+  /** V: number of tokens. */
+  readonly vocabSize: number;
+  /** E: length of each token's vector. */
+  readonly embeddingSize: number;
+  /** For messages and listings. */
+  readonly name?: string;
+  /** Makes the first weights repeat. Default: drawn by chance. */
+  readonly seed?: number;
+}
+
+/** Rows of a table picked by tokens, as PyTorch's `nn.Embedding`; parameter `weight` [V,E], begun N(0,1). */
+export class Embedding extends Module {
+  readonly vocabSize: number;
+  readonly embeddingSize: number;
+  readonly weight: Variable;
+
+  /** @throws ArgumentError for a size that is not a whole number of at least 1, or an unknown option */
+  constructor(options: EmbeddingOptions) {
+    super('embedding', options.name);
+    checkOptions(this.culprit, options, ['vocabSize', 'embeddingSize', 'name', 'seed']);
+    const { vocabSize, embeddingSize, seed = randomSeed() } = options;
+    checkWhole(this.culprit, 'vocabSize', vocabSize, 1);
+    checkWhole(this.culprit, 'embeddingSize', embeddingSize, 1);
+    checkWhole(this.culprit, 'seed', seed, 0);
+    this.vocabSize = vocabSize;
+    this.embeddingSize = embeddingSize;
+    this.weight = this.addParameter(
+      'weight',
+      [vocabSize, embeddingSize],
+      normal(vocabSize * embeddingSize, 1, seed, 0),
+    );
+  }
+
+  /**
+   * @param tokens int32, any shape, each from 0 to `vocabSize − 1`
+   * @returns the shape of `tokens` with `embeddingSize` appended
+   * @throws ShapeError when `tokens` are not int32
+   */
+  forward(tokens: Value): Value {
+    if (tokens.dtype !== 'int32') {
+      throw new ShapeError({
+        culprit: this.culprit,
+        problem: `tokens are ${tokens.dtype}${formatShape(tokens.shape)}`,
+        remedy: 'pass int32 tokens',
+      });
+    }
+    return embedding(tokens.graph.read(this.weight), tokens, this.label);
+  }
+}

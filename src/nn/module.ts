@@ -1,0 +1,157 @@
+/** Modules: trees of named parameters, in PyTorch's names, that can be loaded and saved as a whole. */
+import { ArgumentError, NonFiniteError, ShapeError } from '../graph/errors.js';
+import type { Executor } from '../graph/executor.js';
+import { formatShape, sameShape, type Shape } from '../graph/shape.js';
+import { Variable, type HostArray } from '../graph/value.js';
+import type { Initializer } from './initializers.js';
+
+/** A tensor on the host. */
+export interface TensorData {
+  readonly shape: Shape;
+  readonly data: HostArray;
+}
+
+/** Parameters by name, on the host. */
+export type StateMap = ReadonlyMap<string, TensorData>;
+
+/** The base of layers and of models made of layers. */
+export abstract class Module {
+  /** What kind of layer it is, for messages: `lstm`. */
+  readonly kind: string;
+  readonly #parameters = new Map<string, Variable>();
+  readonly #children = new Map<string, Module>();
+  #name: string;
+
+  /**
+   * @param kind what kind of layer it is, for messages
+   * @param name which one; by default the name it is registered under
+   */
+  constructor(kind: string, name = '') {
+    this.kind = kind;
+    this.#name = name;
+  }
+
+  /** Which one of its kind; empty for a module with no name of its own and no parent. */
+  get name(): string {
+    return this.#name;
+  }
+
+  /** How messages call it: `lstm "encoder"`. */
+  get culprit(): string {
+    return this.#name ? `${this.kind} "${this.#name}"` : this.kind;
+  }
+
+  /** How listings call its operations. */
+  get label(): string {
+    return this.#name || this.kind;
+  }
+
+  /** Adds a parameter of this module. */
+  protected addParameter(name: string, shape: Shape, initial: Initializer): Variable {
+    const full = this.#name ? `${this.#name}.${name}` : name;
+    const variable = new Variable({ name: full, shape, initial });
+    this.#parameters.set(this.#unused(name), variable);
+    return variable;
+  }
+
+  /** Adds a part, whose parameters get `name.` before theirs. Give a module to two parents to share it. */
+  protected addModule<M extends Module>(name: string, module: M): M {
+    this.#children.set(this.#unused(name), module);
+    if (!module.#name) module.#name = name;
+    return module;
+  }
+
+  #unused(name: string): string {
+    if (!this.#parameters.has(name) && !this.#children.has(name)) return name;
+    throw new ArgumentError({
+      culprit: this.culprit,
+      problem: `"${name}" is registered twice`,
+      remedy: 'give each part its own name',
+    });
+  }
+
+  /** All parameters, nested names joined by dots as in PyTorch: `rnn.weight_ih_l0`. */
+  namedParameters(): Map<string, Variable> {
+    const all = new Map(this.#parameters);
+    for (const [name, child] of this.#children) {
+      for (const [inner, variable] of child.namedParameters()) all.set(`${name}.${inner}`, variable);
+    }
+    return all;
+  }
+
+  /** Each parameter once, however many names it has. */
+  parameters(): Variable[] {
+    return [...new Set(this.namedParameters().values())];
+  }
+
+  /** Numbers in all parameters, shared ones counted once. */
+  get parameterCount(): number {
+    return this.parameters().reduce((sum, variable) => sum + variable.size, 0);
+  }
+
+  /** Brings all parameters to the host: their values after all runs queued so far, of one and the same step. */
+  async state(executor: Executor): Promise<Map<string, TensorData>> {
+    // All reads are queued before the first is awaited, so that no run comes between them.
+    const entries = [...this.namedParameters()].map(
+      async ([name, variable]): Promise<[string, TensorData]> => [
+        name,
+        { shape: variable.shape, data: await executor.read(variable) },
+      ],
+    );
+    return new Map(await Promise.all(entries));
+  }
+
+  /**
+   * Sets all parameters. Nothing is changed unless everything fits.
+   * @throws ArgumentError for a missing or unknown name, ShapeError for a wrong shape or type,
+   * NonFiniteError for NaN or infinity
+   */
+  loadState(executor: Executor, state: StateMap): void {
+    const parameters = this.namedParameters();
+    checkNames(this.culprit, [...parameters.keys()], [...state.keys()]);
+    const loaded = [...parameters].map(([name, variable]): [Variable, Float32Array] => [
+      variable,
+      checkTensor(name, variable, state.get(name)!),
+    ]);
+    for (const [variable, data] of loaded) executor.write(variable, data);
+  }
+}
+
+function checkNames(culprit: string, wanted: readonly string[], given: readonly string[]): void {
+  const missing = wanted.filter((name) => !given.includes(name));
+  const unknown = given.filter((name) => !wanted.includes(name));
+  if (missing.length === 0 && unknown.length === 0) return;
+  const quote = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');
+  const problems = [
+    missing.length ? `parameters are missing: ${quote(missing)}` : '',
+    unknown.length ? `parameters are unknown: ${quote(unknown)}` : '',
+  ].filter((problem) => problem !== '');
+  throw new ArgumentError({
+    culprit,
+    problem: problems.join('; '),
+    remedy: `give exactly ${quote(wanted)}`,
+  });
+}
+
+/** The numbers as they will be stored, once they are known to fit. */
+function checkTensor(name: string, variable: Variable, { shape, data }: TensorData): Float32Array {
+  const culprit = `parameter "${name}"`;
+  if (!sameShape(shape, variable.shape) || data.length !== variable.size) {
+    throw new ShapeError({
+      culprit,
+      problem: `has shape ${formatShape(shape)} and ${data.length} numbers, the layer's is ${formatShape(variable.shape)}`,
+      remedy: 'load it into a model of the same sizes',
+    });
+  }
+  if (data instanceof Int32Array) {
+    throw new ShapeError({ culprit, problem: 'holds whole numbers', remedy: 'save it as real numbers' });
+  }
+  const numbers = data instanceof Float32Array ? data : new Float32Array(data);
+  const at = numbers.findIndex((number) => !Number.isFinite(number));
+  if (at < 0) return numbers;
+  throw new NonFiniteError({
+    culprit,
+    problem: `element ${at} is ${data[at]}${Number.isFinite(data[at]!) ? ', beyond what 32 bits hold' : ''}`,
+    remedy: 'its training has diverged or the file is damaged; take an earlier one',
+  });
+}

@@ -1,0 +1,42 @@
+/** RMSprop. */
+import { checkFlag, checkNumber, checkOptions } from '../graph/options.js';
+import { Optimizer } from './optimizer.js';
+
+/** Options of {@link RMSprop}, with PyTorch's defaults. */
+export interface RMSpropOptions {
+  /** Default 1e-2. */
+  readonly learningRate?: number;
+  /** Decay of the mean square. Default 0.99. */
+  readonly alpha?: number;
+  /** Added to the denominator. Default 1e-8. */
+  readonly epsilon?: number;
+  /** Added to the gradient, times the parameter. Default 0. */
+  readonly weightDecay?: number;
+  /** Default 0. */
+  readonly momentum?: number;
+  /** Whether the gradient is scaled by its variance instead of its mean square. Default `false`. */
+  readonly centered?: boolean;
+}
+
+/** As PyTorch's `optim.RMSprop` (https://pytorch.org/docs/stable/generated/torch.optim.RMSprop.html). */
+export class RMSprop extends Optimizer {
+  /** @throws ArgumentError for an option out of range or unknown */
+  constructor(options: RMSpropOptions = {}) {
+    checkOptions('RMSprop', options, [
+      'learningRate',
+      'alpha',
+      'epsilon',
+      'weightDecay',
+      'momentum',
+      'centered',
+    ]);
+    const { learningRate = 1e-2, alpha = 0.99, epsilon = 1e-8, weightDecay = 0, momentum = 0 } = options;
+    const { centered = false } = options;
+    checkNumber('RMSprop', 'alpha', alpha, { min: 0 });
+    checkNumber('RMSprop', 'epsilon', epsilon, { min: 0 });
+    checkNumber('RMSprop', 'weightDecay', weightDecay, { min: 0 });
+    checkNumber('RMSprop', 'momentum', momentum, { min: 0 });
+    checkFlag('RMSprop', 'centered', centered);
+    super('RMSprop', { name: 'rmsprop', alpha, epsilon, weightDecay, momentum, centered }, learningRate);
+  }
+}

@@ -1,0 +1,39 @@
+/** Stochastic gradient descent. */
+import { ArgumentError } from '../graph/errors.js';
+import { checkFlag, checkNumber, checkOptions } from '../graph/options.js';
+import { Optimizer } from './optimizer.js';
+
+/** Options of {@link SGD}, with PyTorch's defaults. */
+export interface SGDOptions {
+  /** Default 1e-3. */
+  readonly learningRate?: number;
+  /** Default 0. */
+  readonly momentum?: number;
+  /** Default 0. */
+  readonly dampening?: number;
+  /** Default `false`; wants momentum and no dampening. */
+  readonly nesterov?: boolean;
+  /** Added to the gradient, times the parameter. Default 0. */
+  readonly weightDecay?: number;
+}
+
+/** As PyTorch's `optim.SGD` (https://pytorch.org/docs/stable/generated/torch.optim.SGD.html). */
+export class SGD extends Optimizer {
+  /** @throws ArgumentError for an option out of range or unknown */
+  constructor(options: SGDOptions = {}) {
+    checkOptions('SGD', options, ['learningRate', 'momentum', 'dampening', 'nesterov', 'weightDecay']);
+    const { learningRate = 1e-3, momentum = 0, dampening = 0, nesterov = false, weightDecay = 0 } = options;
+    checkNumber('SGD', 'momentum', momentum, { min: 0 });
+    checkNumber('SGD', 'dampening', dampening);
+    checkFlag('SGD', 'nesterov', nesterov);
+    checkNumber('SGD', 'weightDecay', weightDecay, { min: 0 });
+    if (nesterov && (momentum === 0 || dampening !== 0)) {
+      throw new ArgumentError({
+        culprit: 'SGD',
+        problem: `nesterov with momentum ${momentum} and dampening ${dampening}`,
+        remedy: 'set momentum above 0 and dampening 0, or leave nesterov off',
+      });
+    }
+    super('SGD', { name: 'sgd', momentum, dampening, nesterov, weightDecay }, learningRate);
+  }
+}

@@ -1,0 +1,429 @@
+/** `CharacterModel`: a recurrent network that learns a text by character and goes on writing it. */
+import { ArgumentError, DisposedError, TextError, throwIfAborted } from '../graph/errors.js';
+import type { Executor, MemoryUsage } from '../graph/executor.js';
+import { checkNumber, checkOptions, checkWhole } from '../graph/options.js';
+import { Random, randomSeed } from '../nn/random.js';
+import { Adam } from '../optim/adam.js';
+import { Optimizer } from '../optim/optimizer.js';
+import {
+  blamingFile,
+  readCharacterFile,
+  writeCharacterFile,
+  type CharacterConfig,
+} from './character-file.js';
+import { CharacterNetwork, type CharacterNetworkOptions } from './character-network.js';
+import { CharacterStepper } from './character-stepper.js';
+import { CharacterTraining, type FitProgress, type FitResult } from './character-training.js';
+import { LaneBatches } from './lane-batches.js';
+import { checkSampling, sampleToken, type SamplingOptions } from './sampling.js';
+import { CharacterTokenizer, checkText } from './tokenizer.js';
+
+/** Options of {@link CharacterModel.create}: an executor, one source of the vocabulary, and the network's sizes. */
+export interface CharacterModelOptions extends Omit<CharacterNetworkOptions, 'vocabSize' | 'seed'> {
+  readonly executor: Executor;
+  /** A text whose characters are the vocabulary. */
+  readonly text?: string;
+  /** Or the vocabulary itself: each character once. */
+  readonly characters?: string | readonly string[];
+  /** Or a tokenizer. */
+  readonly tokenizer?: CharacterTokenizer;
+  /** Makes first weights and dropout repeat. Default 0. */
+  readonly seed?: number;
+}
+
+/** Options of {@link CharacterModel.fit}. */
+export interface FitOptions {
+  /** Updates to make. Default 500. */
+  readonly steps?: number;
+  /** B: stretches of the text read side by side. Default 32. */
+  readonly batchSize?: number;
+  /** T: characters of each stretch a step. Default 64. */
+  readonly sequenceLength?: number;
+  /**
+   * Default: Adam with learning rate 2e-3. Its moments live on in the model: a later call with the same
+   * optimizer, or with none, goes on with them.
+   */
+  readonly optimizer?: Optimizer;
+  /** Set on the optimizer before each step: a number, or a function of the step, counted from 1. */
+  readonly learningRate?: number | ((step: number) => number);
+  /** Gradients are scaled down to this global norm; 0 for no clipping. Default 5. */
+  readonly clipNorm?: number;
+  /** Which part of the text, from its end, is held out for validation: 0 ≤ f < 1. Default 0: none. */
+  readonly validationFraction?: number;
+  /** Validate after every so many steps, and after the last. Default 0: after the last only. */
+  readonly validateEvery?: number;
+  /**
+   * Called once a step, in order; as losses are read every few steps, a few steps late, but with the
+   * weights of its step where it brings a `validationLoss`. A promise it returns is awaited.
+   */
+  readonly onProgress?: (progress: FitProgress) => void | Promise<void>;
+  /** Stops at a step boundary; the call then returns as usual, with `stopped: true`. */
+  readonly signal?: AbortSignal;
+}
+
+/** Options of {@link CharacterModel.generate}. */
+export interface GenerateOptions extends SamplingOptions {
+  /** What the model reads first. Default: a line feed if the vocabulary has it, else its first character. */
+  readonly prompt?: string;
+  /** How many characters to write. Default 200. */
+  readonly length?: number;
+  /** Makes the text repeat. Default: drawn by chance. */
+  readonly seed?: number;
+  /** Ends with an AbortError. */
+  readonly signal?: AbortSignal;
+}
+
+/** Options of {@link CharacterModel.load}. */
+export interface LoadOptions {
+  readonly executor: Executor;
+  /** Makes dropout repeat in further training. Default 0. */
+  readonly seed?: number;
+}
+
+const CULPRIT = 'character model';
+/** How many characters of a prompt may be in flight. */
+const PROMPT_DEPTH = 32;
+
+/**
+ * Embedding → RNN, LSTM or GRU → logits over characters, trained by truncated backpropagation through
+ * time with the state carried from step to step on the device.
+ */
+export class CharacterModel {
+  readonly executor: Executor;
+  readonly tokenizer: CharacterTokenizer;
+  readonly network: CharacterNetwork;
+  readonly config: Readonly<CharacterConfig>;
+  readonly #seed: number;
+  #training: CharacterTraining | null = null;
+  /** Steppers no one uses now. */
+  readonly #idle: CharacterStepper[] = [];
+  #fitting = false;
+  #disposed = false;
+
+  private constructor(
+    executor: Executor,
+    tokenizer: CharacterTokenizer,
+    config: CharacterConfig,
+    seed: number,
+  ) {
+    this.executor = executor;
+    this.tokenizer = tokenizer;
+    this.config = Object.freeze({ ...config });
+    this.#seed = seed;
+    this.network = new CharacterNetwork({ ...config, vocabSize: tokenizer.size, seed });
+  }
+
+  /**
+   * A model with fresh weights.
+   * @throws ArgumentError for an option out of range or unknown, TextError for an unusable vocabulary
+   */
+  static create(options: CharacterModelOptions): CharacterModel {
+    checkOptions(CULPRIT, options, [
+      'executor',
+      'text',
+      'characters',
+      'tokenizer',
+      'cell',
+      'nonlinearity',
+      'embeddingSize',
+      'hiddenSize',
+      'numLayers',
+      'dropout',
+      'seed',
+    ]);
+    const { executor, cell = 'lstm', nonlinearity = 'tanh', seed = 0 } = options;
+    const { embeddingSize = 64, hiddenSize = 128, numLayers = 1, dropout = 0 } = options;
+    checkExecutor(executor);
+    checkWhole(CULPRIT, 'seed', seed, 0);
+    const config = { cell, nonlinearity, embeddingSize, hiddenSize, numLayers, dropout };
+    return new CharacterModel(executor, createTokenizer(options), config, seed);
+  }
+
+  /**
+   * A model from a file that {@link save} wrote.
+   * @throws FormatError, ShapeError or NonFiniteError naming what is wrong with the file
+   */
+  static load(bytes: Uint8Array | ArrayBuffer, options: LoadOptions): CharacterModel {
+    checkOptions(CULPRIT, options, ['executor', 'seed']);
+    const { executor, seed = 0 } = options;
+    checkExecutor(executor);
+    checkWhole(CULPRIT, 'seed', seed, 0);
+    const { config, tokenizer, state } = readCharacterFile(bytes);
+    let model: CharacterModel | undefined;
+    blamingFile(() => {
+      model = new CharacterModel(executor, tokenizer, config, seed);
+      model.network.loadState(executor, state);
+    });
+    return model!;
+  }
+
+  /** Numbers in all parameters. */
+  get parameterCount(): number {
+    return this.network.parameterCount;
+  }
+
+  /** A table of parameters and sizes, for people. */
+  summary(): string {
+    const { cell, nonlinearity, embeddingSize, hiddenSize, numLayers, dropout } = this.config;
+    const rows = [...this.network.namedParameters()].map(
+      ([name, { shape, size }]) => [name, `[${shape.join(',')}]`, String(size)] as const,
+    );
+    const width = (column: 0 | 1 | 2): number => Math.max(...rows.map((row) => row[column].length));
+    const lines = rows.map(
+      ([name, shape, size]) =>
+        `${name.padEnd(width(0))}  ${shape.padEnd(width(1))}  ${size.padStart(width(2))}`,
+    );
+    const kind = cell === 'rnn' ? `rnn ${nonlinearity}` : cell;
+    return [
+      `${CULPRIT}: ${this.tokenizer.size} characters, embedding ${embeddingSize}, ${kind} ${numLayers}×${hiddenSize}, dropout ${dropout}`,
+      ...lines,
+      `${this.parameterCount} parameters on ${this.executor.description}`,
+    ].join('\n');
+  }
+
+  /** Bytes that the executor holds, other models on it included. */
+  memory(): MemoryUsage {
+    return this.executor.memory();
+  }
+
+  /**
+   * Trains on a text. The text is cut into `batchSize` stretches that are read side by side,
+   * `sequenceLength` characters a step, the state going on from step to step.
+   * @throws TextError for text that is empty, too short, or has unknown characters; ArgumentError for
+   * options out of range, and while another `fit` of this model runs
+   */
+  async fit(text: string, options: FitOptions = {}): Promise<FitResult> {
+    this.#checkAlive();
+    checkOptions('fit', options, FIT_OPTIONS);
+    const { steps = 500, batchSize = 32, sequenceLength = 64, clipNorm = 5, signal, onProgress } = options;
+    const { validationFraction = 0, validateEvery = 0, learningRate } = options;
+    checkWhole('fit', 'steps', steps, 1);
+    checkWhole('fit', 'batchSize', batchSize, 1);
+    checkWhole('fit', 'sequenceLength', sequenceLength, 1);
+    checkNumber('fit', 'clipNorm', clipNorm, { min: 0 });
+    checkNumber('fit', 'validationFraction', validationFraction, { min: 0, below: 1 });
+    checkWhole('fit', 'validateEvery', validateEvery, 0);
+    checkText(text, 'text');
+    const tokens = this.tokenizer.encode(text);
+    const heldOut = Math.floor(tokens.length * validationFraction);
+    const cut = tokens.length - heldOut;
+    const sizes = { batchSize, sequenceLength };
+    const what = heldOut > 0 ? `training part of the text (${cut} of ${tokens.length} characters)` : 'text';
+    const training = new LaneBatches(tokens.subarray(0, cut), sizes, what);
+    const validation = validationFraction > 0 ? validationLanes(tokens.subarray(cut), sizes) : null;
+    if (this.#fitting) {
+      throw new ArgumentError({
+        culprit: 'fit',
+        problem: 'this model is already being trained',
+        remedy: 'wait for the other call, or abort it',
+      });
+    }
+    const loop = this.#trainingFor(options.optimizer);
+    if (typeof learningRate === 'number') loop.optimizer.learningRate = learningRate;
+    loop.trainer.clipNorm = clipNorm;
+    this.#fitting = true;
+    try {
+      return await loop.run({
+        training,
+        validation,
+        steps,
+        validateEvery,
+        learningRate: typeof learningRate === 'function' ? learningRate : null,
+        onProgress: onProgress ?? null,
+        signal,
+      });
+    } finally {
+      this.#fitting = false;
+    }
+  }
+
+  /**
+   * Writes on from a prompt, a character at a time; the prompt itself is not among them. The state stays
+   * on the device: each character costs one step. May run while `fit` does, with the weights of the moment.
+   * @throws TextError for an empty prompt or unknown characters, ArgumentError for options out of range;
+   * the iterator throws AbortError when its signal asks, DisposedError when the model is disposed
+   */
+  generate(options: GenerateOptions = {}): AsyncGenerator<string, void, undefined> {
+    this.#checkAlive();
+    checkOptions('generate', options, ['prompt', 'length', 'temperature', 'topK', 'topP', 'seed', 'signal']);
+    const { length = 200, seed = randomSeed(), signal } = options;
+    const prompt = options.prompt ?? (this.tokenizer.has('\n') ? '\n' : this.tokenizer.characters[0]!);
+    checkWhole('generate', 'length', length, 1);
+    checkWhole('generate', 'seed', seed, 0);
+    checkSampling('generate', options);
+    if (prompt === '') {
+      throw new TextError({
+        culprit: 'prompt',
+        problem: 'is empty',
+        remedy: 'give at least one character, or leave it out',
+      });
+    }
+    checkText(prompt, 'prompt');
+    const tokens = this.tokenizer.encode(prompt, 'prompt');
+    return this.#write(tokens, length, new Random(seed), options, signal);
+  }
+
+  async *#write(
+    prompt: Int32Array,
+    length: number,
+    random: Random,
+    sampling: SamplingOptions,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<string, void, undefined> {
+    const { temperature = 1, topK, topP = 1 } = sampling;
+    const options = { temperature, topP, random, ...(topK === undefined ? {} : { topK }) };
+    const proceed = (): void => {
+      this.#checkAlive();
+      throwIfAborted(signal, 'generate');
+    };
+    proceed();
+    const stepper = this.#idle.pop() ?? (await CharacterStepper.create(this.executor, this.network));
+    try {
+      proceed();
+      stepper.reset();
+      let token = prompt[prompt.length - 1]!;
+      for (const [index, read] of prompt.subarray(0, -1).entries()) {
+        proceed();
+        await stepper.advance(read);
+        if ((index + 1) % PROMPT_DEPTH === 0) await this.executor.synchronize();
+      }
+      for (let count = 0; count < length; count++) {
+        proceed();
+        const logits = await stepper.predict(token);
+        token = sampleToken(logits, options);
+        yield this.tokenizer.characters[token]!;
+      }
+    } finally {
+      if (this.#disposed) stepper.dispose();
+      else this.#idle.push(stepper);
+    }
+  }
+
+  /**
+   * The model as a safetensors file: parameters under PyTorch's names (`embedding.weight`,
+   * `rnn.weight_ih_l0`, `output.weight`, …), settings and vocabulary in its metadata. While `fit` runs,
+   * the weights are those of one step boundary.
+   */
+  async save(): Promise<Uint8Array> {
+    this.#checkAlive();
+    const state = await this.network.state(this.executor);
+    return writeCharacterFile({ config: this.config, tokenizer: this.tokenizer, state });
+  }
+
+  /**
+   * The listing of the plan for batches of this size, for people.
+   * @param options.training whether of a training step (the default) or of a validation
+   */
+  async describe(
+    options: {
+      readonly batchSize?: number;
+      readonly sequenceLength?: number;
+      readonly training?: boolean;
+    } = {},
+  ): Promise<string> {
+    this.#checkAlive();
+    checkOptions('describe', options, ['batchSize', 'sequenceLength', 'training']);
+    const { batchSize = 32, sequenceLength = 64, training = true } = options;
+    checkWhole('describe', 'batchSize', batchSize, 1);
+    checkWhole('describe', 'sequenceLength', sequenceLength, 1);
+    const plan = await this.#trainingFor(undefined).plan(batchSize, sequenceLength, training);
+    return plan.describe();
+  }
+
+  /** Frees everything this model holds on the executor, which lives on. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#training?.dispose();
+    for (const stepper of this.#idle.splice(0)) stepper.dispose();
+    if (!this.executor.disposed) this.executor.release(this.network.parameters());
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #checkAlive(): void {
+    if (!this.#disposed) return;
+    throw new DisposedError({ culprit: CULPRIT, problem: 'was disposed', remedy: 'create or load it again' });
+  }
+
+  /** The loop of this optimizer; that of the last one when none is given. */
+  #trainingFor(optimizer: Optimizer | undefined): CharacterTraining {
+    if (optimizer !== undefined && !(optimizer instanceof Optimizer)) {
+      throw new ArgumentError({
+        culprit: 'fit',
+        problem: 'optimizer is not an Optimizer',
+        remedy: 'pass new Adam(…), SGD, AdamW or RMSprop',
+      });
+    }
+    if (this.#training && (optimizer === undefined || optimizer === this.#training.optimizer)) {
+      return this.#training;
+    }
+    this.#training?.dispose();
+    const chosen = optimizer ?? new Adam({ learningRate: 2e-3 });
+    this.#training = new CharacterTraining(this.executor, this.network, chosen, this.#seed);
+    return this.#training;
+  }
+}
+
+const FIT_OPTIONS = [
+  'steps',
+  'batchSize',
+  'sequenceLength',
+  'optimizer',
+  'learningRate',
+  'clipNorm',
+  'validationFraction',
+  'validateEvery',
+  'onProgress',
+  'signal',
+];
+
+/** Lanes over a held-out part, fewer and shorter than in training where it is small. */
+function validationLanes(
+  tokens: Int32Array,
+  { batchSize, sequenceLength }: { readonly batchSize: number; readonly sequenceLength: number },
+): LaneBatches {
+  const predictions = tokens.length - 1;
+  if (predictions < 1) {
+    throw new TextError({
+      culprit: 'held-out part of the text',
+      problem: `has ${tokens.length} characters, a validation needs at least 2`,
+      remedy: 'give more text, raise validationFraction, or set it to 0',
+    });
+  }
+  const lanes = Math.max(1, Math.min(batchSize, Math.floor(predictions / sequenceLength)));
+  const length = Math.min(sequenceLength, Math.floor(predictions / lanes));
+  return new LaneBatches(tokens, { batchSize: lanes, sequenceLength: length }, 'held-out part of the text');
+}
+
+function createTokenizer(options: CharacterModelOptions): CharacterTokenizer {
+  const { text, characters, tokenizer } = options;
+  if ([text, characters, tokenizer].filter((source) => source !== undefined).length !== 1) {
+    throw new ArgumentError({
+      culprit: CULPRIT,
+      problem: 'it needs exactly one source of its vocabulary',
+      remedy: 'pass one of text, characters and tokenizer',
+    });
+  }
+  if (tokenizer) return tokenizer;
+  if (text !== undefined) return CharacterTokenizer.fromText(text);
+  return CharacterTokenizer.fromCharacters(characters!);
+}
+
+function checkExecutor(executor: Executor): void {
+  if (typeof executor?.compile !== 'function') {
+    throw new ArgumentError({
+      culprit: CULPRIT,
+      problem: 'executor is missing',
+      remedy: 'pass what createExecutor() gives',
+    });
+  }
+  if (!executor.disposed) return;
+  throw new DisposedError({
+    culprit: CULPRIT,
+    problem: 'its executor was disposed',
+    remedy: 'create a new executor',
+  });
+}

@@ -1,0 +1,258 @@
+/** The training loop of a character model: lanes, carried state, validation, progress. */
+import type { Executor, Plan } from '../graph/executor.js';
+import { crossEntropy } from '../nn/losses.js';
+import type { CarriedState } from '../nn/recurrent.js';
+import type { Optimizer } from '../optim/optimizer.js';
+import type { StepRecord } from '../train/pacer.js';
+import { Trainer, type Batch } from '../train/trainer.js';
+import type { CharacterNetwork, CharacterState } from './character-network.js';
+import { LaneBatches, type LaneBatch } from './lane-batches.js';
+
+/** What is known after a step. */
+export interface FitProgress {
+  /** The step, from 1. */
+  readonly step: number;
+  /** Steps of the whole call. */
+  readonly steps: number;
+  /** Mean cross-entropy of the step's batch before its update, in nats a character. */
+  readonly loss: number;
+  /** Global norm of the gradients before clipping. */
+  readonly gradientNorm: number;
+  /** Mean cross-entropy over the held-out text after this step, in nats; where it was measured. */
+  readonly validationLoss?: number;
+  /** Updates skipped so far, for gradients that were not finite. */
+  readonly skippedUpdates: number;
+  readonly charactersPerSecond: number;
+  readonly millisecondsPerStep: number;
+  /** Estimated from the speed lately. */
+  readonly secondsLeft: number;
+}
+
+/** What {@link CharacterModel.fit} gives. */
+export interface FitResult {
+  /** Whether the signal ended it before its last step. */
+  readonly stopped: boolean;
+  /** Steps taken. */
+  readonly steps: number;
+  /** One loss a step, in nats. */
+  readonly losses: readonly number[];
+  /** One gradient norm a step, before clipping. */
+  readonly gradientNorms: readonly number[];
+  /** Each validation that was finished. */
+  readonly validation: readonly { readonly step: number; readonly loss: number }[];
+  /** Updates skipped, for gradients that were not finite. */
+  readonly skippedUpdates: number;
+  /** Time of the whole call. */
+  readonly seconds: number;
+  /** Time of a step, lately. */
+  readonly millisecondsPerStep: number;
+}
+
+/** One call's work. */
+export interface FitWork {
+  readonly training: LaneBatches;
+  readonly validation: LaneBatches | null;
+  readonly steps: number;
+  /** Validate after every so many steps; 0 for the last only. */
+  readonly validateEvery: number;
+  readonly learningRate: ((step: number) => number) | null;
+  readonly onProgress: ((progress: FitProgress) => void | Promise<void>) | null;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** How many validation batches are in flight. */
+const VALIDATION_DEPTH = 2;
+
+/** Trains one network with one optimizer, over any number of calls. */
+export class CharacterTraining {
+  readonly optimizer: Optimizer;
+  readonly trainer: Trainer;
+  readonly #executor: Executor;
+  readonly #network: CharacterNetwork;
+  /** Carried states by use and batch size: training and validation never share one. */
+  readonly #states = new Map<string, CarriedState<CharacterState>>();
+
+  constructor(executor: Executor, network: CharacterNetwork, optimizer: Optimizer, seed: number) {
+    this.#executor = executor;
+    this.#network = network;
+    this.optimizer = optimizer;
+    this.trainer = new Trainer({
+      executor,
+      parameters: network,
+      optimizer,
+      seed,
+      name: 'character model',
+      record: (graph, { tokens, targets }, context) => {
+        const carried = this.#state(context.training, tokens!.shape[1]!);
+        const { logits, state } = network.forward(tokens!, carried.read(graph), context);
+        carried.update(graph, state);
+        return crossEntropy(logits, targets!);
+      },
+    });
+  }
+
+  /** The plan for batches of this size. */
+  plan(batchSize: number, sequenceLength: number, training: boolean): Promise<Plan> {
+    const shape = [sequenceLength, batchSize];
+    const spec = { shape, dtype: 'int32' } as const;
+    return this.trainer.plan({ tokens: spec, targets: spec }, { training });
+  }
+
+  /** Trains until all steps are done or the signal stops it, in either case at a step boundary. */
+  async run(work: FitWork): Promise<FitResult> {
+    const { training, steps, signal } = work;
+    const { trainer } = this;
+    const began = performance.now();
+    const log = new Log(work, trainer);
+    let step = 0;
+    let stopped = false;
+    while (step < steps) {
+      const stopping = signal?.aborted ?? false;
+      if (stopping && trainer.unreported === 0) {
+        stopped = true;
+        break;
+      }
+      const batch = training.next();
+      if (batch.reset) this.#state(true, training.batchSize).reset(this.#executor);
+      step++;
+      if (work.learningRate) this.optimizer.learningRate = work.learningRate(step);
+      const validates = !stopping && log.validatesAfter(step);
+      // A stop takes one more step where losses are still on the device, so that none is lost.
+      const flush = stopping || validates || step === steps;
+      const { records } = await trainer.step(toBatch(batch), { flush });
+      const validationLoss = validates ? await log.timed(() => this.#validate(work)) : null;
+      await log.report(records, validationLoss);
+      if (!stopping) continue;
+      stopped = step < steps;
+      break;
+    }
+    return {
+      stopped,
+      steps: step,
+      losses: log.losses,
+      gradientNorms: log.gradientNorms,
+      validation: log.validation,
+      skippedUpdates: log.skippedUpdates,
+      seconds: (performance.now() - began) / 1000,
+      millisecondsPerStep: trainer.millisecondsPerStep,
+    };
+  }
+
+  /** Mean loss over all held-out lanes, their state carried from zero; `null` when the signal ended it. */
+  async #validate({ validation, signal }: FitWork): Promise<number | null> {
+    if (!validation) return null;
+    this.#state(false, validation.batchSize).reset(this.#executor);
+    let total = 0;
+    const pending: Promise<void>[] = [];
+    try {
+      for (const batch of validation.pass()) {
+        if (signal?.aborted) return null;
+        if (pending.length >= VALIDATION_DEPTH) await pending.shift();
+        const evaluation = this.trainer.evaluate(toBatch(batch)).then(({ loss }) => {
+          total += loss * batch.length;
+        });
+        evaluation.catch(() => undefined);
+        pending.push(evaluation);
+      }
+    } finally {
+      await Promise.all(pending);
+    }
+    return total / validation.laneLength;
+  }
+
+  #state(training: boolean, batchSize: number): CarriedState<CharacterState> {
+    const key = `${training ? 'training' : 'validation'} ${batchSize}`;
+    let state = this.#states.get(key);
+    if (!state) {
+      state = this.#network.rnn.createState(batchSize);
+      this.#states.set(key, state);
+    }
+    return state;
+  }
+
+  /** Frees plans, moments and carried states; the parameters live on. */
+  dispose(): void {
+    this.trainer.dispose();
+    if (this.#executor.disposed) return;
+    for (const state of this.#states.values()) this.#executor.release(state.variables.values());
+  }
+}
+
+/** Keeps the history of one call and tells it to the caller. */
+class Log {
+  readonly losses: number[] = [];
+  readonly gradientNorms: number[] = [];
+  readonly validation: { step: number; loss: number }[] = [];
+  skippedUpdates = 0;
+  readonly #work: FitWork;
+  readonly #trainer: Trainer;
+  readonly #firstStep: number;
+  #validationSeconds = 0;
+
+  constructor(work: FitWork, trainer: Trainer) {
+    this.#work = work;
+    this.#trainer = trainer;
+    this.#firstStep = trainer.steps;
+  }
+
+  validatesAfter(step: number): boolean {
+    const { validation, validateEvery, steps } = this.#work;
+    return validation !== null && (step === steps || (validateEvery > 0 && step % validateEvery === 0));
+  }
+
+  /** Runs a validation and remembers how long it takes. */
+  async timed<R>(validate: () => Promise<R>): Promise<R> {
+    const began = performance.now();
+    const result = await validate();
+    this.#validationSeconds = (performance.now() - began) / 1000;
+    return result;
+  }
+
+  /** Tells of steps, in order; the validation belongs to the last of them. */
+  async report(records: readonly StepRecord[], validationLoss: number | null): Promise<void> {
+    for (const [index, record] of records.entries()) {
+      const step = record.step - this.#firstStep;
+      // Left over from a call that failed.
+      if (step < 1) continue;
+      this.losses.push(record.loss);
+      this.gradientNorms.push(record.gradientNorm);
+      if (record.skipped) this.skippedUpdates++;
+      const validated = validationLoss !== null && index === records.length - 1;
+      if (validated) this.validation.push({ step, loss: validationLoss });
+      await this.#work.onProgress?.({
+        ...this.#speed(step),
+        step,
+        steps: this.#work.steps,
+        loss: record.loss,
+        gradientNorm: record.gradientNorm,
+        skippedUpdates: this.skippedUpdates,
+        ...(validated ? { validationLoss } : {}),
+      });
+    }
+  }
+
+  #speed(step: number): Pick<FitProgress, 'charactersPerSecond' | 'millisecondsPerStep' | 'secondsLeft'> {
+    const { training, steps, validation, validateEvery } = this.#work;
+    const { millisecondsPerStep } = this.#trainer;
+    const stepsLeft = steps - step;
+    const validationsLeft =
+      validation === null || stepsLeft === 0
+        ? 0
+        : validateEvery > 0
+          ? Math.ceil(steps / validateEvery) - Math.floor(step / validateEvery)
+          : 1;
+    return {
+      millisecondsPerStep,
+      charactersPerSecond:
+        millisecondsPerStep > 0
+          ? (1000 * training.batchSize * training.sequenceLength) / millisecondsPerStep
+          : 0,
+      secondsLeft: (stepsLeft * millisecondsPerStep) / 1000 + validationsLeft * this.#validationSeconds,
+    };
+  }
+}
+
+function toBatch({ inputs, targets, length }: LaneBatch): Batch {
+  const shape = [length, inputs.length / length];
+  return { tokens: { shape, data: inputs }, targets: { shape, data: targets } };
+}

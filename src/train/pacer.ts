@@ -1,0 +1,141 @@
+/** Paces steps: keeps the device busy and the queue short, and brings losses home every few steps. */
+import type { Feeds, Plan, RunResult } from '../graph/executor.js';
+
+/** What is known of a step once its numbers have arrived. */
+export interface StepRecord {
+  /** Number of the step, from 1. */
+  readonly step: number;
+  /** The loss before the step's update. */
+  readonly loss: number;
+  /** The norm of all gradients before clipping. */
+  readonly gradientNorm: number;
+  /** Whether the update was skipped, for a gradient norm that was not finite. */
+  readonly skipped: boolean;
+}
+
+/** How long steps between two readings may take, in milliseconds: twice that may be in flight. */
+const READING_PERIOD = 120;
+/** Steps between two readings, at most: what histories surely hold. */
+const MAX_INTERVAL = 16;
+
+/**
+ * Runs steps so that each reading is awaited only when the next one is due. The first steps are read one
+ * by one; from then on as many go between two readings as fit in {@link READING_PERIOD}.
+ */
+export class Pacer {
+  /** Steps of each plan whose numbers are still on the device, oldest first. */
+  readonly #unread = new Map<Plan, number[]>();
+  #reading: Promise<RunResult> | null = null;
+  #records: StepRecord[] = [];
+  #interval = 1;
+  #sinceReading = 0;
+  #begin = 0;
+  #arrived = 0;
+  #milliseconds = 0;
+
+  /** Milliseconds a step takes, lately. */
+  get millisecondsPerStep(): number {
+    return this.#milliseconds;
+  }
+
+  /** Steps whose records have not been taken yet. */
+  get unreported(): number {
+    let count = this.#records.length;
+    for (const steps of this.#unread.values()) count += steps.length;
+    return count;
+  }
+
+  /** Records that have arrived since the last call, oldest first. */
+  takeRecords(): StepRecord[] {
+    const records = this.#records;
+    this.#records = [];
+    return records;
+  }
+
+  /**
+   * Queues one run. Resolves when it is queued, which may have to wait for the reading before this one.
+   * @returns `arrival`, which resolves when what was asked for has arrived: at once when nothing was
+   */
+  async run(
+    plan: Plan,
+    feeds: Feeds,
+    step: number,
+    options: { readonly read?: readonly string[]; readonly flush?: boolean },
+  ): Promise<{ readonly arrival: Promise<RunResult> }> {
+    const { read = [], flush = false } = options;
+    const wanted = flush || read.length > 0;
+    const due = wanted || this.#sinceReading + 1 >= this.#interval;
+    // One reading at a time: its records must be sorted in before the next are.
+    if (due) await this.#reading;
+    if (this.#sinceReading === 0) this.#begin = performance.now();
+    const steps = this.#unread.get(plan) ?? [];
+    this.#unread.set(plan, steps);
+    steps.push(step);
+    this.#sinceReading++;
+    if (!due) {
+      try {
+        return { arrival: Promise.resolve(await plan.run(feeds)) };
+      } catch (error) {
+        this.#forget(steps, step);
+        throw error;
+      }
+    }
+    const count = this.#sinceReading;
+    const begin = this.#begin;
+    this.#sinceReading = 0;
+    const reading = this.#read(plan, feeds, step, read, { count, begin });
+    // Whoever waits next gets the error; until then it is not unhandled.
+    reading.catch(() => undefined);
+    this.#reading = reading;
+    if (wanted) return { arrival: reading };
+    return { arrival: Promise.resolve({ outputs: {}, history: {} }) };
+  }
+
+  async #read(
+    plan: Plan,
+    feeds: Feeds,
+    step: number,
+    read: readonly string[],
+    { count, begin }: { readonly count: number; readonly begin: number },
+  ): Promise<RunResult> {
+    const steps = this.#unread.get(plan)!;
+    const inFlight = steps.splice(0);
+    try {
+      const result = await plan.run(feeds, { read, history: true });
+      this.#collect(inFlight, result);
+      this.#measure(count, begin);
+      return result;
+    } catch (error) {
+      // Nothing was read, so the steps before this one are still to come.
+      this.#forget(inFlight, step);
+      steps.unshift(...inFlight);
+      throw error;
+    }
+  }
+
+  #collect(steps: readonly number[], { history }: RunResult): void {
+    const losses = history['loss'] ?? [];
+    const norms = history['gradientNorm'] ?? [];
+    // The newest is last; should a history have dropped its oldest numbers, those steps go unreported.
+    const known = steps.slice(Math.max(0, steps.length - losses.length));
+    known.forEach((step, i) => {
+      const gradientNorm = norms[norms.length - known.length + i]!;
+      const loss = losses[losses.length - known.length + i]!;
+      this.#records.push({ step, loss, gradientNorm, skipped: !Number.isFinite(gradientNorm) });
+    });
+  }
+
+  #measure(count: number, begin: number): void {
+    const now = performance.now();
+    const each = (now - Math.max(begin, this.#arrived)) / count;
+    this.#arrived = now;
+    this.#milliseconds = this.#milliseconds === 0 ? each : 0.7 * this.#milliseconds + 0.3 * each;
+    const fitting = Math.floor(READING_PERIOD / Math.max(this.#milliseconds, 0.01));
+    this.#interval = Math.min(MAX_INTERVAL, Math.max(1, fitting));
+  }
+
+  #forget(steps: number[], step: number): void {
+    const index = steps.lastIndexOf(step);
+    if (index >= 0) steps.splice(index, 1);
+  }
+}
