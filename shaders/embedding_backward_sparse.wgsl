@@ -1,0 +1,51 @@
+// dtable[v,e] = Σ dy[n,e] over n with tokens[n] = v, for the rows whose token occurs; the others stay as they are
+//
+//   dy      [N, E]
+//   tokens  [N]
+//   dtable  [V, E]; must hold zeros
+//
+// One invocation computes four neighbouring columns of the row of token n, if n is its first place: for large
+// tables. Sums run in the order of n, so results repeat. Workgroups: ⌈N·⌈E/4⌉/64⌉, folded into two dimensions.
+
+struct Params {
+  rows: u32,
+  width: u32,
+  vocabulary: u32,
+}
+
+@group(0) @binding(0) var<storage, read> dy: array<f32>;
+@group(0) @binding(1) var<storage, read> tokens: array<i32>;
+@group(0) @binding(2) var<storage, read_write> dtable: array<f32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+fn token_at(n: u32) -> i32 {
+  return clamp(tokens[n], 0, i32(params.vocabulary) - 1);
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) workgroups: vec3u, @builtin(local_invocation_index) local: u32) {
+  let i = linear_index(workgroup, workgroups, local, 64u);
+  let width = params.width;
+  let quads = (width + 3u) / 4u;
+  if (i >= params.rows * quads) {
+    return;
+  }
+  let first = i / quads;
+  let token = token_at(first);
+  for (var n = 0u; n < first; n++) {
+    if (token_at(n) == token) {
+      return;
+    }
+  }
+  let columns = min(vec4u(i % quads * 4u) + vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u));
+  var sum = vec4f();
+  for (var n = first; n < params.rows; n++) {
+    if (token_at(n) == token) {
+      let at = columns + n * width;
+      sum += vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]);
+    }
+  }
+  for (var column = i % quads * 4u; column < min(width, i % quads * 4u + 4u); column++) {
+    dtable[u32(token) * width + column] = sum[column % 4u];
+  }
+}

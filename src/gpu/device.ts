@@ -1,0 +1,69 @@
+/** Getting a WebGPU device, and saying clearly why there is none. */
+import { DeviceError } from '../graph/errors.js';
+import type { DeviceLike } from './device-types.js';
+
+/** A device, who made it, and what it is called. */
+export interface OpenedDevice {
+  readonly device: GPUDevice;
+  /** Whether this library requested it, and so destroys it at the end. */
+  readonly owned: boolean;
+  readonly description: string;
+}
+
+/** Options of {@link openDevice}. */
+export interface DeviceOptions {
+  /** A device of the application's own; it is used as it is and never destroyed here. */
+  readonly device?: DeviceLike | undefined;
+  /** A `GPUAdapter` to request the device from. */
+  readonly adapter?: unknown;
+  /** Where to ask for an adapter; `navigator.gpu` by default. */
+  readonly gpu?: unknown;
+  readonly powerPreference?: 'low-power' | 'high-performance' | undefined;
+}
+
+/** Requests an adapter and a device with the limits that large models need, or takes the caller's device. */
+export async function openDevice(options: DeviceOptions = {}): Promise<OpenedDevice> {
+  if (options.device) {
+    const device = options.device as GPUDevice;
+    return { device, owned: false, description: describeAdapter(adapterInfo(device)) };
+  }
+  const adapter = (options.adapter as GPUAdapter | undefined) ?? (await requestAdapter(options));
+  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  const device = await adapter.requestDevice({
+    label: 'webgpu-rnn',
+    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
+  });
+  return { device, owned: true, description: describeAdapter(adapter.info) };
+}
+
+async function requestAdapter(options: DeviceOptions): Promise<GPUAdapter> {
+  const gpu = (options.gpu ?? globalThis.navigator?.gpu) as GPU | undefined;
+  if (!gpu) {
+    throw new DeviceError({
+      culprit: 'WebGPU',
+      problem: 'is not offered here: navigator.gpu is missing',
+      remedy: "use a browser with WebGPU on a secure (https or localhost) page, or pass backend: 'cpu'",
+    });
+  }
+  const adapter = await gpu.requestAdapter(
+    options.powerPreference ? { powerPreference: options.powerPreference } : undefined,
+  );
+  if (!adapter) {
+    throw new DeviceError({
+      culprit: 'WebGPU',
+      problem: 'the browser offers no adapter: the GPU is blocked, has crashed, or has no driver',
+      remedy: "restart the browser or enable its GPU settings, or pass backend: 'cpu'",
+    });
+  }
+  return adapter;
+}
+
+function adapterInfo(device: GPUDevice): GPUAdapterInfo | undefined {
+  return (device as { readonly adapterInfo?: GPUAdapterInfo }).adapterInfo;
+}
+
+/** `vendor architecture description`, as far as the browser tells. */
+function describeAdapter(info: GPUAdapterInfo | undefined): string {
+  const parts = info ? [info.vendor, info.architecture, info.device, info.description] : [];
+  return [...new Set(parts.filter(Boolean))].join(' ') || 'unnamed adapter';
+}

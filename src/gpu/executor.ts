@@ -1,0 +1,160 @@
+/** The GPU executor: one device, its variables, and the plans compiled for it. */
+import { DeviceError, DisposedError } from '../graph/errors.js';
+import type { Executor, MemoryUsage } from '../graph/executor.js';
+import type { Graph } from '../graph/graph.js';
+import type { HostArray, Variable } from '../graph/value.js';
+import { BufferPool } from './buffers.js';
+import { openDevice, type DeviceOptions, type OpenedDevice } from './device.js';
+import type { DeviceLike } from './device-types.js';
+import { lowerGraph } from './lower/index.js';
+import { PipelineCache } from './pipelines.js';
+import { GpuPlan } from './plan.js';
+import { toDeviceArray, VariableStore } from './variables.js';
+
+/** Runs graphs on WebGPU. */
+export class GpuExecutor implements Executor {
+  readonly kind = 'webgpu';
+  readonly description: string;
+  readonly #opened: OpenedDevice;
+  readonly #pool: BufferPool;
+  readonly #pipelines: PipelineCache;
+  readonly #variables: VariableStore;
+  readonly #plans = new Set<GpuPlan>();
+  #disposed = false;
+  #lost: string | null = null;
+
+  private constructor(opened: OpenedDevice) {
+    this.#opened = opened;
+    this.description = `webgpu: ${opened.description}`;
+    this.#pool = new BufferPool(opened.device);
+    this.#pipelines = new PipelineCache(opened.device);
+    this.#variables = new VariableStore(opened.device, this.#pool);
+    void opened.device.lost.then(({ reason, message }) => {
+      this.#lost = `${reason}${message ? `: ${message}` : ''}`;
+    });
+  }
+
+  /**
+   * Opens a device, or takes the caller's.
+   * @throws DeviceError where WebGPU is missing or offers no adapter
+   */
+  static async create(options: DeviceOptions = {}): Promise<GpuExecutor> {
+    return new GpuExecutor(await openDevice(options));
+  }
+
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** The device that the work runs on, for applications that share buffers with it. */
+  get device(): DeviceLike {
+    return this.#opened.device as DeviceLike;
+  }
+
+  async compile(graph: Graph): Promise<GpuPlan> {
+    this.#checkUsable();
+    const { device } = this.#opened;
+    const { program, groups } = lowerGraph(graph);
+    device.pushErrorScope('out-of-memory');
+    let plan: GpuPlan;
+    try {
+      for (const group of groups) this.#variables.placeTogether(group);
+      this.#variables.ensure(program.variables.map(({ variable }) => variable!));
+    } finally {
+      await this.#throwIfOutOfMemory(graph.name);
+    }
+    const host = {
+      device,
+      pool: this.#pool,
+      pipelines: this.#pipelines,
+      variables: this.#variables,
+      checkUsable: () => this.#checkUsable(),
+      onDispose: (disposed: GpuPlan) => this.#plans.delete(disposed),
+    };
+    // Kernels compile outside the scope: scopes nest by time, and other plans may be compiling meanwhile.
+    plan = await GpuPlan.create(host, program);
+    this.#plans.add(plan);
+    return plan;
+  }
+
+  async read(variable: Variable): Promise<HostArray> {
+    this.#checkUsable();
+    const { device } = this.#opened;
+    this.#variables.ensure([variable]);
+    const { buffer, offset } = this.#variables.locate(variable);
+    const bytes = variable.size * 4;
+    const staging = this.#pool.takeStaging(bytes);
+    const encoder = device.createCommandEncoder({ label: `read ${variable.name}` });
+    encoder.copyBufferToBuffer(buffer, offset, staging, 0, bytes);
+    device.queue.submit([encoder.finish()]);
+    try {
+      await staging.mapAsync(GPUMapMode.READ, 0, bytes);
+    } catch (cause) {
+      this.#checkUsable();
+      throw new DeviceError({ culprit: `variable "${variable.name}"`, problem: 'could not be read', cause });
+    }
+    const copy = staging.getMappedRange(0, bytes).slice(0);
+    staging.unmap();
+    this.#pool.returnStaging(staging);
+    return variable.dtype === 'int32' ? new Int32Array(copy) : new Float32Array(copy);
+  }
+
+  write(variable: Variable, data: HostArray): void {
+    this.#checkUsable();
+    toDeviceArray(variable, data);
+    this.#variables.write(variable, data);
+  }
+
+  release(variables: Iterable<Variable>): void {
+    if (!this.#disposed) this.#variables.release(variables);
+  }
+
+  async synchronize(): Promise<void> {
+    this.#checkUsable();
+    await this.#opened.device.queue.onSubmittedWorkDone();
+    this.#checkUsable();
+  }
+
+  memory(): MemoryUsage {
+    return this.#pool.usage();
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    for (const plan of [...this.#plans]) plan.dispose();
+    this.#variables.releaseAll();
+    this.#pool.dispose();
+    this.#disposed = true;
+    if (this.#opened.owned) this.#opened.device.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #checkUsable(): void {
+    if (this.#disposed) {
+      throw new DisposedError({
+        culprit: this.description,
+        problem: 'was disposed',
+        remedy: 'create a new executor',
+      });
+    }
+    if (this.#lost === null) return;
+    throw new DeviceError({
+      culprit: this.description,
+      problem: `the device was lost (${this.#lost})`,
+      remedy: 'create a new executor and restore the model from its last save',
+    });
+  }
+
+  async #throwIfOutOfMemory(name: string): Promise<void> {
+    const error = await this.#opened.device.popErrorScope();
+    if (!error) return;
+    throw new DeviceError({
+      culprit: `plan "${name}"`,
+      problem: `the device is out of memory: ${error.message}`,
+      remedy: 'use a smaller batch, sequence or model, or dispose of what is not needed',
+    });
+  }
+}

@@ -1,0 +1,466 @@
+/** The catalogue of kernels: every file of `shaders/`, what it binds and its parameters, in WGSL's order and words. */
+import binarySource from '../../shaders/binary.wgsl?raw';
+import dropoutSource from '../../shaders/dropout.wgsl?raw';
+import embeddingSource from '../../shaders/embedding.wgsl?raw';
+import embeddingBackwardSource from '../../shaders/embedding_backward.wgsl?raw';
+import embeddingBackwardSparseSource from '../../shaders/embedding_backward_sparse.wgsl?raw';
+import fillSource from '../../shaders/fill.wgsl?raw';
+import globalNormSource from '../../shaders/global_norm.wgsl?raw';
+import globalNormPartialSource from '../../shaders/global_norm_partial.wgsl?raw';
+import matmulSource from '../../shaders/matmul.wgsl?raw';
+import optimizerUpdateAdamSource from '../../shaders/optimizer_update_adam.wgsl?raw';
+import optimizerUpdateControlSource from '../../shaders/optimizer_update_control.wgsl?raw';
+import optimizerUpdateRmspropSource from '../../shaders/optimizer_update_rmsprop.wgsl?raw';
+import optimizerUpdateSgdSource from '../../shaders/optimizer_update_sgd.wgsl?raw';
+import recurrentGruBackwardSource from '../../shaders/recurrent_gru_backward.wgsl?raw';
+import recurrentGruForwardSource from '../../shaders/recurrent_gru_forward.wgsl?raw';
+import recurrentGruForwardRowSource from '../../shaders/recurrent_gru_forward_row.wgsl?raw';
+import recurrentLstmBackwardSource from '../../shaders/recurrent_lstm_backward.wgsl?raw';
+import recurrentLstmForwardSource from '../../shaders/recurrent_lstm_forward.wgsl?raw';
+import recurrentLstmForwardRowSource from '../../shaders/recurrent_lstm_forward_row.wgsl?raw';
+import recurrentRnnBackwardSource from '../../shaders/recurrent_rnn_backward.wgsl?raw';
+import recurrentRnnForwardSource from '../../shaders/recurrent_rnn_forward.wgsl?raw';
+import recurrentRnnForwardRowSource from '../../shaders/recurrent_rnn_forward_row.wgsl?raw';
+import reduceSumSource from '../../shaders/reduce_sum.wgsl?raw';
+import softmaxSource from '../../shaders/softmax.wgsl?raw';
+import softmaxBackwardSource from '../../shaders/softmax_backward.wgsl?raw';
+import softmaxCrossEntropySource from '../../shaders/softmax_cross_entropy.wgsl?raw';
+import stridedCopySource from '../../shaders/strided_copy.wgsl?raw';
+import unarySource from '../../shaders/unary.wgsl?raw';
+import unaryBackwardSource from '../../shaders/unary_backward.wgsl?raw';
+import activationsSource from '../../shaders/lib/activations.wgsl?raw';
+import gridSource from '../../shaders/lib/grid.wgsl?raw';
+import matmulScalarSource from '../../shaders/lib/matmul_scalar.wgsl?raw';
+import matmulVec4Source from '../../shaders/lib/matmul_vec4.wgsl?raw';
+import rowReduceSource from '../../shaders/lib/row_reduce.wgsl?raw';
+import threefrySource from '../../shaders/lib/threefry.wgsl?raw';
+import { defineKernel, type Kernel, type ShaderLibrary } from './kernel.js';
+
+const activationsLibrary: ShaderLibrary = { file: 'lib/activations.wgsl', code: activationsSource };
+const gridLibrary: ShaderLibrary = { file: 'lib/grid.wgsl', code: gridSource };
+const matmulScalarLibrary: ShaderLibrary = { file: 'lib/matmul_scalar.wgsl', code: matmulScalarSource };
+const matmulVec4Library: ShaderLibrary = { file: 'lib/matmul_vec4.wgsl', code: matmulVec4Source };
+const rowReduceLibrary: ShaderLibrary = { file: 'lib/row_reduce.wgsl', code: rowReduceSource };
+const threefryLibrary: ShaderLibrary = { file: 'lib/threefry.wgsl', code: threefrySource };
+
+export const fillKernel = defineKernel({
+  name: 'fill',
+  file: 'fill.wgsl',
+  code: fillSource,
+  libraries: [gridLibrary],
+  bindings: { y: 'read_write' },
+  parameters: { count: 'u32', value: 'f32' },
+});
+
+export const stridedCopyKernel = defineKernel({
+  name: 'strided_copy',
+  file: 'strided_copy.wgsl',
+  code: stridedCopySource,
+  libraries: [gridLibrary],
+  bindings: { x: 'read', y: 'read_write' },
+  parameters: {
+    size: 'vec4u',
+    x_size: 'vec4u',
+    x_stride: 'vec4u',
+    y_stride: 'vec4u',
+    x_offset: 'u32',
+    y_offset: 'u32',
+  },
+});
+
+export const unaryKernel = defineKernel({
+  name: 'unary',
+  file: 'unary.wgsl',
+  code: unarySource,
+  libraries: [activationsLibrary, gridLibrary],
+  bindings: { x: 'read', y: 'read_write' },
+  parameters: { count: 'u32', kind: 'u32' },
+});
+
+export const unaryBackwardKernel = defineKernel({
+  name: 'unary_backward',
+  file: 'unary_backward.wgsl',
+  code: unaryBackwardSource,
+  libraries: [activationsLibrary, gridLibrary],
+  bindings: { x: 'read', y: 'read', dy: 'read', dx: 'read_write' },
+  parameters: { count: 'u32', kind: 'u32' },
+});
+
+export const binaryKernel = defineKernel({
+  name: 'binary',
+  file: 'binary.wgsl',
+  code: binarySource,
+  libraries: [gridLibrary],
+  bindings: { a: 'read', b: 'read', y: 'read_write' },
+  parameters: { size: 'vec4u', a_stride: 'vec4u', b_stride: 'vec4u', kind: 'u32' },
+});
+
+export const reduceSumKernel = defineKernel({
+  name: 'reduce_sum',
+  file: 'reduce_sum.wgsl',
+  code: reduceSumSource,
+  libraries: [],
+  bindings: { x: 'read', y: 'read_write' },
+  parameters: {
+    outer: 'u32',
+    inner: 'u32',
+    x_offset: 'u32',
+    x_outer: 'u32',
+    x_stride: 'u32',
+    begin: 'u32',
+    end: 'u32',
+    lanes: 'u32',
+    scale: 'f32',
+    accumulate: 'u32',
+  },
+});
+
+export const embeddingKernel = defineKernel({
+  name: 'embedding',
+  file: 'embedding.wgsl',
+  code: embeddingSource,
+  libraries: [gridLibrary],
+  bindings: { table: 'read', tokens: 'read', y: 'read_write' },
+  parameters: { rows: 'u32', width: 'u32', vocabulary: 'u32' },
+});
+
+export const embeddingBackwardKernel = defineKernel({
+  name: 'embedding_backward',
+  file: 'embedding_backward.wgsl',
+  code: embeddingBackwardSource,
+  libraries: [gridLibrary],
+  bindings: { dy: 'read', tokens: 'read', dtable: 'read_write' },
+  parameters: { width: 'u32', vocabulary: 'u32', begin: 'u32', end: 'u32', accumulate: 'u32' },
+});
+
+export const embeddingBackwardSparseKernel = defineKernel({
+  name: 'embedding_backward_sparse',
+  file: 'embedding_backward_sparse.wgsl',
+  code: embeddingBackwardSparseSource,
+  libraries: [gridLibrary],
+  bindings: { dy: 'read', tokens: 'read', dtable: 'read_write' },
+  parameters: { rows: 'u32', width: 'u32', vocabulary: 'u32' },
+});
+
+export const dropoutKernel = defineKernel({
+  name: 'dropout',
+  file: 'dropout.wgsl',
+  code: dropoutSource,
+  libraries: [threefryLibrary, gridLibrary],
+  bindings: { x: 'read', seed: 'read', y: 'read_write' },
+  parameters: { count: 'u32', stream: 'u32', threshold: 'u32', scale: 'f32' },
+});
+
+export const softmaxKernel = defineKernel({
+  name: 'softmax',
+  file: 'softmax.wgsl',
+  code: softmaxSource,
+  libraries: [rowReduceLibrary],
+  bindings: { x: 'read', y: 'read_write' },
+  parameters: { rows: 'u32', classes: 'u32', lanes: 'u32', log_form: 'u32' },
+});
+
+export const softmaxBackwardKernel = defineKernel({
+  name: 'softmax_backward',
+  file: 'softmax_backward.wgsl',
+  code: softmaxBackwardSource,
+  libraries: [rowReduceLibrary],
+  bindings: { y: 'read', dy: 'read', dx: 'read_write' },
+  parameters: { rows: 'u32', classes: 'u32', lanes: 'u32', log_form: 'u32' },
+});
+
+export const softmaxCrossEntropyKernel = defineKernel({
+  name: 'softmax_cross_entropy',
+  file: 'softmax_cross_entropy.wgsl',
+  code: softmaxCrossEntropySource,
+  libraries: [rowReduceLibrary],
+  bindings: { x: 'read_write', targets: 'read', loss: 'read_write' },
+  parameters: { rows: 'u32', classes: 'u32', lanes: 'u32', write_gradient: 'u32', gradient_scale: 'f32' },
+});
+
+export const globalNormPartialKernel = defineKernel({
+  name: 'global_norm_partial',
+  file: 'global_norm_partial.wgsl',
+  code: globalNormPartialSource,
+  libraries: [rowReduceLibrary],
+  bindings: { x: 'read', partial: 'read_write' },
+  parameters: { count: 'u32', offset: 'u32' },
+});
+
+export const globalNormKernel = defineKernel({
+  name: 'global_norm',
+  file: 'global_norm.wgsl',
+  code: globalNormSource,
+  libraries: [rowReduceLibrary],
+  bindings: { partial: 'read', norm: 'read_write' },
+  parameters: { count: 'u32' },
+});
+
+export const optimizerUpdateControlKernel = defineKernel({
+  name: 'optimizer_update_control',
+  file: 'optimizer_update_control.wgsl',
+  code: optimizerUpdateControlSource,
+  libraries: [],
+  bindings: {
+    gradient_norm: 'read',
+    learning_rate: 'read',
+    clip_norm: 'read',
+    counters: 'read_write',
+    control: 'read_write',
+  },
+  parameters: { beta1: 'f32', beta2: 'f32', one_minus_beta1: 'f32', one_minus_beta2: 'f32' },
+});
+
+export const optimizerUpdateSgdKernel = defineKernel({
+  name: 'optimizer_update_sgd',
+  file: 'optimizer_update_sgd.wgsl',
+  code: optimizerUpdateSgdSource,
+  libraries: [gridLibrary],
+  bindings: { parameters: 'read_write', gradients: 'read', slots: 'read_write', control: 'read' },
+  parameters: {
+    quads: 'u32',
+    momentum: 'f32',
+    one_minus_dampening: 'f32',
+    weight_decay: 'f32',
+    nesterov: 'u32',
+  },
+});
+
+export const optimizerUpdateAdamKernel = defineKernel({
+  name: 'optimizer_update_adam',
+  file: 'optimizer_update_adam.wgsl',
+  code: optimizerUpdateAdamSource,
+  libraries: [gridLibrary],
+  bindings: { parameters: 'read_write', gradients: 'read', slots: 'read_write', control: 'read' },
+  parameters: {
+    quads: 'u32',
+    beta1: 'f32',
+    beta2: 'f32',
+    one_minus_beta1: 'f32',
+    one_minus_beta2: 'f32',
+    epsilon: 'f32',
+    weight_decay: 'f32',
+    decoupled: 'u32',
+  },
+});
+
+export const optimizerUpdateRmspropKernel = defineKernel({
+  name: 'optimizer_update_rmsprop',
+  file: 'optimizer_update_rmsprop.wgsl',
+  code: optimizerUpdateRmspropSource,
+  libraries: [gridLibrary],
+  bindings: { parameters: 'read_write', gradients: 'read', slots: 'read_write', control: 'read' },
+  parameters: {
+    quads: 'u32',
+    alpha: 'f32',
+    one_minus_alpha: 'f32',
+    epsilon: 'f32',
+    weight_decay: 'f32',
+    momentum: 'f32',
+    centered: 'u32',
+  },
+});
+
+const matmulBindings = { a: 'read', b: 'read', bias: 'read', c: 'read_write' } as const;
+const matmulParameters = {
+  m: 'u32',
+  n: 'u32',
+  k: 'u32',
+  a_offset: 'u32',
+  a_stride: 'u32',
+  a_transposed: 'u32',
+  b_offset: 'u32',
+  b_stride: 'u32',
+  b_transposed: 'u32',
+  c_offset: 'u32',
+  c_stride: 'u32',
+  has_bias: 'u32',
+  accumulate: 'u32',
+} as const;
+
+export const matmulVec4Kernel = defineKernel({
+  name: 'matmul_vec4',
+  file: 'matmul.wgsl',
+  code: matmulSource,
+  libraries: [matmulVec4Library],
+  bindings: matmulBindings,
+  parameters: matmulParameters,
+});
+
+export const matmulScalarKernel = defineKernel({
+  name: 'matmul_scalar',
+  file: 'matmul.wgsl',
+  code: matmulSource,
+  libraries: [matmulScalarLibrary],
+  bindings: matmulBindings,
+  parameters: matmulParameters,
+});
+
+const recurrentForwardParameters = {
+  batch: 'u32',
+  hidden_quads: 'u32',
+  gates_row: 'u32',
+  h_read: 'u32',
+  h_write: 'u32',
+  c_read: 'u32',
+  c_write: 'u32',
+  has_bias: 'u32',
+  has_previous: 'u32',
+  save: 'u32',
+  activation: 'u32',
+} as const;
+
+const recurrentBackwardParameters = {
+  batch: 'u32',
+  hidden_quads: 'u32',
+  gates_row: 'u32',
+  next_row: 'u32',
+  h_read: 'u32',
+  c_read: 'u32',
+  c_now: 'u32',
+  has_next: 'u32',
+  has_previous: 'u32',
+  has_dy: 'u32',
+  has_dh_final: 'u32',
+  has_carry: 'u32',
+  only_initial: 'u32',
+  activation: 'u32',
+} as const;
+
+export const recurrentLstmForwardKernel = defineKernel({
+  name: 'recurrent_lstm_forward',
+  file: 'recurrent_lstm_forward.wgsl',
+  code: recurrentLstmForwardSource,
+  libraries: [activationsLibrary],
+  bindings: { gates: 'read_write', weight: 'read', bias: 'read', h: 'read_write', c: 'read_write' },
+  parameters: recurrentForwardParameters,
+});
+
+export const recurrentLstmForwardRowKernel = defineKernel({
+  name: 'recurrent_lstm_forward_row',
+  file: 'recurrent_lstm_forward_row.wgsl',
+  code: recurrentLstmForwardRowSource,
+  libraries: [activationsLibrary],
+  bindings: { gates: 'read_write', weight: 'read', bias: 'read', h: 'read_write', c: 'read_write' },
+  parameters: recurrentForwardParameters,
+});
+
+export const recurrentLstmBackwardKernel = defineKernel({
+  name: 'recurrent_lstm_backward',
+  file: 'recurrent_lstm_backward.wgsl',
+  code: recurrentLstmBackwardSource,
+  libraries: [activationsLibrary],
+  bindings: {
+    gates: 'read_write',
+    weight: 'read',
+    c: 'read',
+    dy: 'read',
+    dc: 'read_write',
+    dh_final: 'read',
+    dh_initial: 'read_write',
+  },
+  parameters: recurrentBackwardParameters,
+});
+
+export const recurrentGruForwardKernel = defineKernel({
+  name: 'recurrent_gru_forward',
+  file: 'recurrent_gru_forward.wgsl',
+  code: recurrentGruForwardSource,
+  libraries: [activationsLibrary],
+  bindings: { gates: 'read_write', weight: 'read', bias: 'read', h: 'read_write' },
+  parameters: recurrentForwardParameters,
+});
+
+export const recurrentGruForwardRowKernel = defineKernel({
+  name: 'recurrent_gru_forward_row',
+  file: 'recurrent_gru_forward_row.wgsl',
+  code: recurrentGruForwardRowSource,
+  libraries: [activationsLibrary],
+  bindings: { gates: 'read_write', weight: 'read', bias: 'read', h: 'read_write' },
+  parameters: recurrentForwardParameters,
+});
+
+export const recurrentGruBackwardKernel = defineKernel({
+  name: 'recurrent_gru_backward',
+  file: 'recurrent_gru_backward.wgsl',
+  code: recurrentGruBackwardSource,
+  libraries: [],
+  bindings: {
+    gates: 'read_write',
+    weight: 'read',
+    h: 'read',
+    dy: 'read',
+    carry: 'read_write',
+    dh_final: 'read',
+    dh_initial: 'read_write',
+  },
+  parameters: recurrentBackwardParameters,
+});
+
+export const recurrentRnnForwardKernel = defineKernel({
+  name: 'recurrent_rnn_forward',
+  file: 'recurrent_rnn_forward.wgsl',
+  code: recurrentRnnForwardSource,
+  libraries: [activationsLibrary],
+  bindings: { gates: 'read_write', weight: 'read', bias: 'read', h: 'read_write' },
+  parameters: recurrentForwardParameters,
+});
+
+export const recurrentRnnForwardRowKernel = defineKernel({
+  name: 'recurrent_rnn_forward_row',
+  file: 'recurrent_rnn_forward_row.wgsl',
+  code: recurrentRnnForwardRowSource,
+  libraries: [activationsLibrary],
+  bindings: { gates: 'read_write', weight: 'read', bias: 'read', h: 'read_write' },
+  parameters: recurrentForwardParameters,
+});
+
+export const recurrentRnnBackwardKernel = defineKernel({
+  name: 'recurrent_rnn_backward',
+  file: 'recurrent_rnn_backward.wgsl',
+  code: recurrentRnnBackwardSource,
+  libraries: [],
+  bindings: {
+    gates: 'read_write',
+    weight: 'read',
+    h: 'read',
+    dy: 'read',
+    dh_final: 'read',
+    dh_initial: 'read_write',
+  },
+  parameters: recurrentBackwardParameters,
+});
+
+/** Every kernel, for checks that go over all of them. */
+export const KERNELS: readonly Kernel[] = [
+  fillKernel,
+  stridedCopyKernel,
+  unaryKernel,
+  unaryBackwardKernel,
+  binaryKernel,
+  reduceSumKernel,
+  embeddingKernel,
+  embeddingBackwardKernel,
+  embeddingBackwardSparseKernel,
+  dropoutKernel,
+  softmaxKernel,
+  softmaxBackwardKernel,
+  softmaxCrossEntropyKernel,
+  globalNormPartialKernel,
+  globalNormKernel,
+  optimizerUpdateControlKernel,
+  optimizerUpdateSgdKernel,
+  optimizerUpdateAdamKernel,
+  optimizerUpdateRmspropKernel,
+  matmulVec4Kernel,
+  matmulScalarKernel,
+  recurrentLstmForwardKernel,
+  recurrentLstmForwardRowKernel,
+  recurrentLstmBackwardKernel,
+  recurrentGruForwardKernel,
+  recurrentGruForwardRowKernel,
+  recurrentGruBackwardKernel,
+  recurrentRnnForwardKernel,
+  recurrentRnnForwardRowKernel,
+  recurrentRnnBackwardKernel,
+];

@@ -1,0 +1,268 @@
+/** What a lowering rule works with: views of values, memory to ask for, and the list of steps it appends to. */
+import { DeviceError } from '../../graph/errors.js';
+import type { Graph } from '../../graph/graph.js';
+import type { Operation } from '../../graph/operation.js';
+import type { Node, Value, Variable } from '../../graph/value.js';
+import type { Bindings, Kernel, Parameters, ParameterValues } from '../kernel.js';
+import { alignUp, ALIGNMENT, type Storage, type StorageRole, type View } from '../memory.js';
+import type { DispatchStep, Packing, Step } from '../program.js';
+
+/** How one operation becomes dispatches. */
+export interface LoweringRule<A = unknown> {
+  readonly operation: Operation<A>;
+  /** Runs before any node is lowered, to say where inputs of this node should be written. */
+  readonly prepare?: (node: Node<A>, context: LoweringContext) => void;
+  readonly lower: (node: Node<A>, context: LoweringContext) => void;
+  /** Whether it may write variables in place, so that everything which reads them must come first. */
+  readonly writesVariables?: boolean;
+}
+
+/** Declares a lowering rule; only there so that its attributes' type is checked once. */
+export function defineLowering<A>(rule: LoweringRule<A>): LoweringRule {
+  return rule as LoweringRule;
+}
+
+/** What {@link LoweringContext.dispatch} takes beside the kernel. */
+export interface DispatchDescription<B extends Bindings, P extends Parameters> {
+  readonly buffers: { readonly [K in keyof B]: View };
+  readonly parameters: ParameterValues<P>;
+  readonly workgroups: readonly [number, number, number];
+  readonly label: string;
+  readonly detail?: string;
+  readonly flops?: number;
+}
+
+/** The state of lowering one graph. */
+export class LoweringContext {
+  readonly graph: Graph;
+  readonly steps: Step[] = [];
+  readonly packings: Packing[] = [];
+  /** Variables that must lie side by side, in order. */
+  readonly groups: Variable[][] = [];
+  readonly #views = new Map<Value, View>();
+  readonly #destinations = new Map<Value, View>();
+  readonly #residuals = new Map<Value, unknown>();
+  readonly #consumers: ReadonlyMap<Value, readonly Node[]>;
+  readonly #positions: ReadonlyMap<Node, number>;
+  readonly #kept: ReadonlySet<Value>;
+  readonly #tenants = new Map<Storage, Set<Value>>();
+  readonly #pinned = new Set<Storage>();
+  readonly #variables = new Map<Variable, Storage>();
+  readonly #packed = new Map<string, View>();
+  readonly #nothing = new Map<string, View>();
+  #target: Step[] = this.steps;
+  #nextStorageId = 0;
+
+  /** @param nodes the nodes that will be lowered, in their order */
+  constructor(graph: Graph, nodes: readonly Node[]) {
+    this.graph = graph;
+    const consumers = new Map<Value, Node[]>();
+    for (const node of nodes) {
+      for (const input of node.inputs) {
+        if (!input) continue;
+        const list = consumers.get(input);
+        if (list) list.push(node);
+        else consumers.set(input, [node]);
+      }
+    }
+    this.#consumers = consumers;
+    this.#positions = new Map(nodes.map((node, position) => [node, position]));
+    this.#kept = new Set([...graph.outputs, ...graph.updates].map(({ value }) => value));
+  }
+
+  /** The variables seen so far, with their storages. */
+  get variables(): ReadonlyMap<Variable, Storage> {
+    return this.#variables;
+  }
+
+  /** Whether anything reads this value; what nothing reads need not be computed. */
+  isRead(value: Value | undefined): boolean {
+    return value !== undefined && (this.#consumers.has(value) || this.#kept.has(value));
+  }
+
+  /** The nodes that read a value. */
+  consumers(value: Value): readonly Node[] {
+    return this.#consumers.get(value) ?? [];
+  }
+
+  /** Where the numbers of a value lie. */
+  view(value: Value): View {
+    const view = this.#views.get(value);
+    if (view) return view;
+    if (value.source.kind === 'variable') {
+      const storage = this.variableStorage(value.source.variable);
+      const placed = { storage, offset: 0, bytes: value.size * 4 };
+      this.#settle(value, placed);
+      return placed;
+    }
+    throw new DeviceError({
+      culprit: `lowering of "${this.graph.name}"`,
+      problem: `value ${value.id} is read before it is computed`,
+      remedy: 'this is a fault of the library: please report it',
+    });
+  }
+
+  /** A new place for a result, or the place a later operation has asked it to be written to. */
+  output(value: Value, label: string): View {
+    const view = this.#destinations.get(value) ?? this.allocate(label, value.size * 4);
+    this.#settle(value, view);
+    return view;
+  }
+
+  /** Lets a result lie where other numbers already lie; copies only if it was asked to be elsewhere. */
+  alias(value: Value, view: View, label: string): void {
+    const destination = this.#destinations.get(value);
+    if (destination) this.copy(view, destination, label);
+    this.#settle(value, destination ?? { ...view, bytes: value.size * 4 });
+  }
+
+  /** Asks that `value` be written to `view` when it is computed; used before lowering begins. */
+  requestDestination(value: Value, view: View): boolean {
+    if (this.#destinations.has(value) || value.source.kind !== 'node') return false;
+    this.#destinations.set(value, view);
+    return true;
+  }
+
+  /** Says where an input lies, or where a snapshot of a variable was put. */
+  place(value: Value, view: View): void {
+    this.#settle(value, view);
+  }
+
+  #settle(value: Value, view: View): void {
+    this.#views.set(value, view);
+    const tenants = this.#tenants.get(view.storage);
+    if (tenants) tenants.add(value);
+    else this.#tenants.set(view.storage, new Set([value]));
+  }
+
+  /** New memory of the plan's own. */
+  allocate(label: string, bytes: number, role: StorageRole = 'transient'): View {
+    const storage: Storage = { id: this.#nextStorageId++, label, bytes: Math.max(4, bytes), role };
+    return { storage, offset: 0, bytes: storage.bytes };
+  }
+
+  /** Keeps a storage from being overwritten in place by a later operation. */
+  pin(storage: Storage): void {
+    this.#pinned.add(storage);
+  }
+
+  /**
+   * Whether `node` may write its result over its input `value`: no one else reads what lies there, apart from
+   * the nodes of `ignoring`, which read something else of it.
+   */
+  canOverwrite<A>(value: Value, node: Node<A>, ignoring: readonly Node[]): boolean {
+    const { storage } = this.view(value);
+    if (storage.role !== 'transient' || this.#pinned.has(storage)) return false;
+    for (const tenant of this.#tenants.get(storage) ?? []) {
+      if (this.#kept.has(tenant)) return false;
+      const now = this.#positions.get(node as Node)!;
+      const reads = (other: Node): boolean => this.#positions.get(other)! > now && !ignoring.includes(other);
+      if (this.consumers(tenant).some(reads)) return false;
+    }
+    return true;
+  }
+
+  /** What a forward operation left for its backward one. */
+  residual(value: Value): unknown {
+    return this.#residuals.get(value);
+  }
+
+  setResidual(value: Value, content: unknown): void {
+    this.#residuals.set(value, content);
+  }
+
+  /** For a binding that a dispatch declares but does not use. */
+  nothing(access: 'read' | 'read_write'): View {
+    let view = this.#nothing.get(access);
+    if (!view) {
+      view = this.allocate(`unused (${access})`, ALIGNMENT, 'zeroed');
+      this.#nothing.set(access, view);
+    }
+    return view;
+  }
+
+  /** The storage of a variable. */
+  variableStorage(variable: Variable): Storage {
+    let storage = this.#variables.get(variable);
+    if (!storage) {
+      storage = {
+        id: this.#nextStorageId++,
+        label: variable.name,
+        bytes: variable.size * 4,
+        role: 'variable',
+        variable,
+      };
+      this.#variables.set(variable, storage);
+    }
+    return storage;
+  }
+
+  /** One view over several variables, which will lie side by side on aligned offsets, padded with zeros. */
+  together(variables: readonly Variable[]): View {
+    this.groups.push([...variables]);
+    const storages = variables.map((variable) => this.variableStorage(variable));
+    const bytes = variables.reduce((sum, variable) => sum + alignUp(variable.size * 4), 0);
+    return { storage: storages[0]!, offset: 0, bytes };
+  }
+
+  /**
+   * A rearranged copy of a value. That of a variable outlives the plan and is made again only when the
+   * variable has changed; that of a computed value is made where it is first asked for.
+   */
+  packed(value: Value, packing: string, bytes: number, pack: (from: View, to: View) => void): View {
+    const { source } = value;
+    const from = this.view(value);
+    const key = `${value.id}/${packing}`;
+    let to = this.#packed.get(key);
+    if (to) return to;
+    if (source.kind === 'variable' && from.storage.role === 'variable') {
+      const storage: Storage = {
+        id: this.#nextStorageId++,
+        label: `${source.variable.name} ${packing}`,
+        bytes,
+        role: 'packed',
+        variable: source.variable,
+        packing,
+      };
+      to = { storage, offset: 0, bytes };
+      const steps: Step[] = [];
+      this.#target = steps;
+      pack(from, to);
+      this.#target = this.steps;
+      this.packings.push({ storage, step: steps[0] as DispatchStep });
+    } else {
+      to = this.allocate(`${packing} copy`, bytes);
+      pack(from, to);
+    }
+    this.#packed.set(key, to);
+    return to;
+  }
+
+  /** Appends a dispatch. */
+  dispatch<B extends Bindings, P extends Parameters>(
+    kernel: Kernel<B, P>,
+    description: DispatchDescription<B, P>,
+  ): void {
+    const { buffers, parameters, workgroups, label, detail = '', flops = 0 } = description;
+    const names = Object.keys(kernel.bindings);
+    const written = new Set(
+      names.filter((name) => kernel.bindings[name] === 'read_write').map((name) => buffers[name]!.storage),
+    );
+    const views = names.map((name) => {
+      const view = buffers[name]!;
+      if (kernel.bindings[name] === 'read_write') return view;
+      // A binding begins on an aligned offset, and a buffer cannot be read and written in one dispatch.
+      if (view.offset % ALIGNMENT === 0 && !written.has(view.storage)) return view;
+      const copy = this.allocate(`${view.storage.label} (aligned)`, view.bytes);
+      this.copy(view, copy, label);
+      return copy;
+    });
+    this.#target.push({ type: 'dispatch', kernel, views, parameters, workgroups, label, detail, flops });
+  }
+
+  /** Appends a copy of the whole of `from`. */
+  copy(from: View, to: View, label: string): void {
+    const bytes = Math.min(from.bytes, to.bytes);
+    this.#target.push({ type: 'copy', from: { ...from, bytes }, to: { ...to, bytes }, label });
+  }
+}

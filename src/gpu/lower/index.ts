@@ -1,0 +1,178 @@
+/** Lowering: from a graph to a flat program, each operation by its own rule. */
+import { ArgumentError } from '../../graph/errors.js';
+import { liveNodes, type Graph } from '../../graph/graph.js';
+import type { Operation } from '../../graph/operation.js';
+import type { Node, Value } from '../../graph/value.js';
+import type { View } from '../memory.js';
+import type { Program } from '../program.js';
+import { lowerBinary, lowerBinaryMask } from './binary.js';
+import { lowerBroadcast } from './broadcast.js';
+import { lowerConcat } from './concat.js';
+import { LoweringContext, type LoweringRule } from './context.js';
+import { lowerDropout } from './dropout.js';
+import { lowerEmbedding, lowerEmbeddingBackward } from './embedding.js';
+import { lowerFill } from './fill.js';
+import { lowerGlobalNorm } from './global-norm.js';
+import { lowerLinear } from './linear.js';
+import { lowerMatmul } from './matmul.js';
+import { lowerOptimizerUpdate } from './optimizer-update.js';
+import { lowerPad } from './pad.js';
+import { lowerRecurrent, lowerRecurrentBackward } from './recurrent.js';
+import { lowerReduceSum } from './reduce-sum.js';
+import { lowerReshape } from './reshape.js';
+import { inlineScans } from './scan.js';
+import { lowerSlice } from './slice.js';
+import { lowerSoftmaxCrossEntropy, lowerSoftmaxCrossEntropyBackward } from './softmax-cross-entropy.js';
+import { lowerSoftmax, lowerSoftmaxBackward } from './softmax.js';
+import { lowerStopGradient } from './stop-gradient.js';
+import { lowerTranspose } from './transpose.js';
+import { lowerUnary, lowerUnaryBackward } from './unary.js';
+
+const RULES: ReadonlyMap<Operation, LoweringRule> = new Map(
+  [
+    lowerBinary,
+    lowerBinaryMask,
+    lowerBroadcast,
+    lowerConcat,
+    lowerDropout,
+    lowerEmbedding,
+    lowerEmbeddingBackward,
+    lowerFill,
+    lowerGlobalNorm,
+    lowerLinear,
+    lowerMatmul,
+    lowerOptimizerUpdate,
+    lowerPad,
+    lowerRecurrent,
+    lowerRecurrentBackward,
+    lowerReduceSum,
+    lowerReshape,
+    lowerSlice,
+    lowerSoftmax,
+    lowerSoftmaxBackward,
+    lowerSoftmaxCrossEntropy,
+    lowerSoftmaxCrossEntropyBackward,
+    lowerStopGradient,
+    lowerTranspose,
+    lowerUnary,
+    lowerUnaryBackward,
+  ].map((rule) => [rule.operation, rule]),
+);
+
+function ruleOf(node: Node): LoweringRule {
+  const rule = RULES.get(node.operation);
+  if (rule) return rule;
+  throw new ArgumentError({
+    culprit: `operation "${node.operation.name}"`,
+    problem: 'has no lowering for WebGPU',
+    remedy: "run this graph with backend: 'cpu', or write its rule in src/gpu/lower/",
+  });
+}
+
+/** A program and the variables that must lie side by side for it. */
+export interface LoweredGraph {
+  readonly program: Program;
+  readonly groups: LoweringContext['groups'];
+}
+
+/** Lowers a whole graph. */
+export function lowerGraph(recorded: Graph): LoweredGraph {
+  const graph = inlineScans(recorded);
+  const nodes = variableWritersLast(liveNodes(graph));
+  const context = new LoweringContext(graph, nodes);
+  const inputs = placeInputs(graph, context);
+  snapshotUpdatedVariables(graph, context);
+  for (const node of nodes) ruleOf(node).prepare?.(node, context);
+  for (const node of nodes) ruleOf(node).lower(node, context);
+
+  for (const { value } of graph.outputs) {
+    const { storage } = context.view(value);
+    if (storage.role === 'transient') storage.role = 'output';
+  }
+  const updated = graph.updates.map(({ variable, value }) => {
+    const storage = context.variableStorage(variable);
+    const from = context.view(value);
+    if (from.storage !== storage) {
+      context.copy(from, { storage, offset: 0, bytes: from.bytes }, `update ${variable.name}`);
+    }
+    return storage;
+  });
+  const outputs = graph.outputs.map(({ name, value, history }) => {
+    const dtype = value.dtype === 'int32' ? ('int32' as const) : ('float32' as const);
+    return [name, { view: context.view(value), dtype, size: value.size, history }] as const;
+  });
+  return {
+    program: {
+      name: graph.name,
+      packings: context.packings,
+      steps: context.steps,
+      inputs,
+      outputs: new Map(outputs),
+      variables: [...context.variables.values()],
+      updated,
+    },
+    groups: context.groups,
+  };
+}
+
+/**
+ * Moves the nodes that write variables in place, and all that depends on them, behind the others, so that
+ * every read sees the value the variable had when the run began.
+ */
+function variableWritersLast(nodes: readonly Node[]): Node[] {
+  const late = new Set<Node>();
+  for (const node of nodes) {
+    const dependsOnLate = node.inputs.some(
+      (input) => input?.source.kind === 'node' && late.has(input.source.node),
+    );
+    if (dependsOnLate || ruleOf(node).writesVariables) late.add(node);
+  }
+  return [...nodes.filter((node) => !late.has(node)), ...nodes.filter((node) => late.has(node))];
+}
+
+/** Gives every input its place; scalars share one storage, so that one write feeds them all. */
+function placeInputs(graph: Graph, context: LoweringContext): Program['inputs'] {
+  const inputs = new Map<string, { view: View; dtype: 'float32' | 'int32'; size: number }>();
+  const scalars = graph.inputs.filter(({ value }) => value.size === 1);
+  const shared = scalars.length > 0 ? context.allocate('scalars', scalars.length * 256, 'input') : null;
+  for (const { name, value } of graph.inputs) {
+    const place = scalars.findIndex((scalar) => scalar.value === value);
+    const view: View =
+      shared && place >= 0
+        ? { storage: shared.storage, offset: place * 256, bytes: 4 }
+        : context.allocate(`input ${name}`, value.size * 4, 'input');
+    context.place(value, view);
+    inputs.set(name, { view, dtype: value.dtype === 'int32' ? 'int32' : 'float32', size: value.size });
+  }
+  return inputs;
+}
+
+/**
+ * Where a variable's old value is an output, or becomes the value of another variable, while the variable
+ * itself changes: copies the old value ahead of everything.
+ */
+function snapshotUpdatedVariables(graph: Graph, context: LoweringContext): void {
+  const changing = new Set(graph.updates.map(({ variable }) => variable));
+  const origin = (value: Value): Value => {
+    const { source } = value;
+    if (source.kind !== 'node') return value;
+    const [input] = source.node.inputs;
+    const aliases = ['reshape', 'stopGradient', 'slice'].includes(source.node.operation.name);
+    return aliases && input ? origin(input) : value;
+  };
+  const handedOn = [
+    ...graph.outputs.map(({ value }) => value),
+    ...graph.updates
+      .filter(({ variable, value }) => graph.reads.get(variable) !== value)
+      .map(({ value }) => value),
+  ];
+  for (const value of handedOn) {
+    const base = origin(value);
+    if (base.source.kind !== 'variable' || !changing.has(base.source.variable)) continue;
+    const from = context.view(base);
+    if (from.storage.role !== 'variable') continue;
+    const snapshot = context.allocate(`old ${base.source.variable.name}`, from.bytes);
+    context.copy(from, snapshot, 'snapshot');
+    context.place(base, snapshot);
+  }
+}

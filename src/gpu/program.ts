@@ -1,0 +1,60 @@
+/** What lowering produces: a flat list of dispatches and copies over planned memory. */
+import type { Kernel } from './kernel.js';
+import type { Storage, View } from './memory.js';
+
+/** One compute dispatch. */
+export interface DispatchStep {
+  readonly type: 'dispatch';
+  readonly kernel: Kernel;
+  /** In the kernel's order of bindings. */
+  readonly views: readonly View[];
+  readonly parameters: Readonly<Record<string, number | boolean | readonly number[]>>;
+  readonly workgroups: readonly [number, number, number];
+  /** Whose work this is, for listings. */
+  readonly label: string;
+  /** The sizes that matter, for listings; e.g. `[2048,64]·[64,512]`. */
+  readonly detail: string;
+  readonly flops: number;
+}
+
+/** A copy between two storages, outside compute passes. */
+export interface CopyStep {
+  readonly type: 'copy';
+  readonly from: View;
+  readonly to: View;
+  readonly label: string;
+}
+
+/** One step of a plan. */
+export type Step = DispatchStep | CopyStep;
+
+/** How to make a packed copy of a variable; run only when the variable has changed since. */
+export interface Packing {
+  readonly storage: Storage;
+  readonly step: DispatchStep;
+}
+
+/** A lowered graph. */
+export interface Program {
+  readonly name: string;
+  readonly packings: readonly Packing[];
+  readonly steps: readonly Step[];
+  /** Inputs by name, with where the host writes them. */
+  readonly inputs: ReadonlyMap<
+    string,
+    { readonly view: View; readonly dtype: 'float32' | 'int32'; readonly size: number }
+  >;
+  readonly outputs: ReadonlyMap<
+    string,
+    {
+      readonly view: View;
+      readonly dtype: 'float32' | 'int32';
+      readonly size: number;
+      readonly history: boolean;
+    }
+  >;
+  /** Variables this program reads or writes. */
+  readonly variables: readonly Storage[];
+  /** Variables it leaves changed. */
+  readonly updated: readonly Storage[];
+}
