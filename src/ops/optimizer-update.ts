@@ -84,9 +84,9 @@ function checkRange(culprit: string, name: string, value: number, below = Infini
 }
 
 function checkRule(culprit: string, rule: OptimizerRule): void {
-  checkRange(culprit, 'weightDecay', rule.weightDecay);
   switch (rule.name) {
     case 'sgd':
+      checkRange(culprit, 'weightDecay', rule.weightDecay);
       checkRange(culprit, 'momentum', rule.momentum);
       if (!Number.isFinite(rule.dampening)) checkRange(culprit, 'dampening', rule.dampening);
       if (rule.nesterov && (rule.momentum <= 0 || rule.dampening !== 0)) {
@@ -98,11 +98,13 @@ function checkRule(culprit: string, rule: OptimizerRule): void {
       }
       return;
     case 'adam':
+      checkRange(culprit, 'weightDecay', rule.weightDecay);
       checkRange(culprit, 'beta1', rule.beta1, 1);
       checkRange(culprit, 'beta2', rule.beta2, 1);
       checkRange(culprit, 'epsilon', rule.epsilon);
       return;
     case 'rmsprop':
+      checkRange(culprit, 'weightDecay', rule.weightDecay);
       checkRange(culprit, 'alpha', rule.alpha);
       checkRange(culprit, 'epsilon', rule.epsilon);
       checkRange(culprit, 'momentum', rule.momentum);
