@@ -2,6 +2,7 @@
 import puppeteer, { type Browser, type Page } from 'puppeteer';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { GpuCaseModule } from './case.js';
+import { cases as faults } from './harness/faults.js';
 
 const modules = import.meta.glob<GpuCaseModule>('./cases/*.ts', { eager: true });
 
@@ -39,13 +40,26 @@ it('has cases', () => {
   expect(Object.keys(modules)).not.toEqual([]);
 });
 
+describe('the harness', () => {
+  it.each(faults)('sees $name', async ({ name, says }) => {
+    const problem = await run('faults.ts', name);
+    if (says === null) expect(problem).toBeNull();
+    else expect(problem).toContain(says);
+  });
+});
+
 for (const [path, { cases }] of Object.entries(modules)) {
   const file = path.slice('./cases/'.length);
   describe(file, () => {
     it.each(cases.map(({ name }) => name))('%s', async (name) => {
-      messages.length = 0;
-      const problem = await page.evaluate((f, n) => window.gpuTests!.run(f, n), file, name);
+      const problem = await run(file, name);
       if (problem !== null) throw new Error([problem, ...messages].join('\n'));
     });
   });
+}
+
+/** Runs one case in the page; what the page says meanwhile is kept for a failure. */
+function run(file: string, name: string): Promise<string | null> {
+  messages.length = 0;
+  return page.evaluate((f, n) => window.gpuTests!.run(f, n), file, name);
 }

@@ -7,7 +7,7 @@ export interface GpuContext {
   /** On the adapter under test; shared by the cases of one file, and by none other. */
   readonly executor: GpuExecutor;
   /** A new reference, in float64. */
-  reference(): CpuExecutor;
+  readonly reference: () => CpuExecutor;
 }
 
 /**

@@ -16,21 +16,20 @@ declare global {
   }
 }
 
-const modules = import.meta.glob<GpuCaseModule>('../cases/*.ts');
+const modules = new Map(
+  Object.entries(import.meta.glob<GpuCaseModule>(['../cases/*.ts', './faults.ts'])).map(([path, load]) => [
+    path.slice(path.lastIndexOf('/') + 1),
+    load,
+  ]),
+);
 
-const runner = new CaseRunner(async () => {
-  const gpu = (navigator as Partial<Navigator>).gpu;
-  if (!gpu) throw new Error('this browser has no WebGPU: navigator.gpu is missing');
-  const adapter = await gpu.requestAdapter();
-  if (!adapter) throw new Error('this browser gives no WebGPU adapter');
-  return adapter;
-});
+const runner = new CaseRunner((navigator as Partial<Navigator>).gpu);
 
 window.gpuTests = {
   describeAdapter: () => runner.describeAdapter(),
   async run(file, name) {
-    const load = modules[`../cases/${file}`];
-    if (!load) return `there is no file test/gpu/cases/${file}`;
+    const load = modules.get(file);
+    if (!load) return `there is no file ${file} of cases`;
     try {
       const { cases } = await load();
       return await runner.run(file, cases, name);

@@ -6,22 +6,29 @@ import type { GpuCase } from '../case.js';
 interface Suite {
   readonly file: string;
   readonly executor: GpuExecutor;
+  readonly device: GPUDevice;
   /** Errors no error scope caught, since the last case began. */
   readonly errors: string[];
 }
 
-/** Runs cases on adapters from `requestAdapter`; needs neither a page nor a test framework. */
+/** Runs cases on the adapters of one `GPU` object; needs neither a page nor a test framework. */
 export class CaseRunner {
-  readonly #requestAdapter: () => Promise<GPUAdapter>;
+  readonly #gpu: GPU | undefined;
   #suite: Suite | null = null;
 
-  constructor(requestAdapter: () => Promise<GPUAdapter>) {
-    this.#requestAdapter = requestAdapter;
+  constructor(gpu: GPU | undefined) {
+    this.#gpu = gpu;
   }
 
-  /** Vendor and device of the adapter, for people. */
+  /**
+   * Vendor and device of the adapter, for people.
+   * @throws Error when WebGPU or an adapter is missing
+   */
   async describeAdapter(): Promise<string> {
-    const { vendor, architecture, device, description } = (await this.#requestAdapter()).info;
+    if (!this.#gpu) throw new Error('WebGPU is missing here: there is no navigator.gpu');
+    const adapter = await this.#gpu.requestAdapter();
+    if (!adapter) throw new Error('WebGPU gives no adapter here');
+    const { vendor, architecture, device, description } = adapter.info;
     return [vendor, architecture, device, description].filter(Boolean).join(' ') || 'unnamed adapter';
   }
 
@@ -40,7 +47,7 @@ export class CaseRunner {
     } catch (error) {
       problems.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
     }
-    await settle(suite.executor.device);
+    await settle(suite.device);
     problems.push(...suite.errors);
     if (problems.length > 0) {
       // What went wrong may have left the device in any state: the next case gets a new one.
@@ -53,9 +60,9 @@ export class CaseRunner {
   async #suiteOf(file: string): Promise<Suite> {
     if (this.#suite?.file === file && !this.#suite.executor.disposed) return this.#suite;
     this.#endSuite();
-    const executor = await GpuExecutor.create({ adapter: await this.#requestAdapter() });
+    const executor = await GpuExecutor.create({ gpu: this.#gpu });
     const errors: string[] = [];
-    const { device } = executor;
+    const device = executor.device;
     device.addEventListener('uncapturederror', (event) => {
       // Kept out of the console: it is reported as the failure of a case.
       event.preventDefault();
@@ -64,7 +71,7 @@ export class CaseRunner {
     void device.lost.then(({ reason, message }) => {
       if (reason !== 'destroyed') errors.push(`the device was lost (${reason}): ${message}`);
     });
-    this.#suite = { file, executor, errors };
+    this.#suite = { file, executor, device, errors };
     return this.#suite;
   }
 
