@@ -108,6 +108,7 @@ export type {
   FitOptions,
   GenerateOptions,
   LoadOptions,
+  PlanOptions,
 } from './text/character-model.js';
 export type { CharacterConfig } from './text/character-file.js';
 export { CharacterNetwork } from './text/character-network.js';

@@ -2,7 +2,7 @@
 import { ArgumentError } from './errors.js';
 
 /** Throws when `options` is not an object, or has a key that is not in `known`; TypeScript alone would not stop plain JavaScript. */
-export function checkOptions(culprit: string, options: object, known: readonly string[]): void {
+export function checkOptions(culprit: string, options: unknown, known: readonly string[]): void {
   if (typeof options !== 'object' || options === null) {
     throw new ArgumentError({
       culprit,

@@ -73,8 +73,8 @@ export function parseSafetensors(bytes: Uint8Array | ArrayBuffer): SafetensorsFi
 
   const tensors = new Map<string, SafetensorsTensor>();
   for (const { name, dtype, shape, begin, end } of entries) {
-    // A copy: it is aligned, and changing it leaves the caller's bytes alone.
-    const raw = file.slice(dataBegin + begin, dataBegin + end);
+    // A copy: it is aligned, and changing it leaves the caller's bytes alone. Not `slice`, which in Node's Buffer copies nothing.
+    const raw = new Uint8Array(file.subarray(dataBegin + begin, dataBegin + end));
     tensors.set(name, { dtype, shape, data: decode(raw, dtype, sizeOf(shape), name) });
   }
   return { tensors, metadata };
@@ -228,7 +228,7 @@ function wholeNumbers(value: JsonValue | undefined): number[] | null {
   const valid = (n: unknown): n is number =>
     Number.isSafeInteger(n) && (n as number) >= 0 && !Object.is(n, -0);
   const items: readonly unknown[] = value;
-  return items.every(valid) ? [...(items as readonly number[])] : null;
+  return items.every(valid) ? [...(items)] : null;
 }
 
 /** Bytes of a tensor; `null` when no double holds the number. */
@@ -282,8 +282,7 @@ function decode(raw: Uint8Array, dtype: SafetensorsDType, count: number, name: s
     for (let i = 0; i < count; i++) {
       const value = read(i);
       result[i] = Number(value);
-      // Comparing a bigint with a number is exact.
-      if (value != result[i]!) {
+      if (BigInt(value) !== BigInt(result[i]!)) {
         throw new FormatError({
           culprit: `${FILE}, tensor "${name}"`,
           problem: `element ${i} is ${value}, more than a 32-bit whole number holds`,

@@ -109,7 +109,7 @@ export abstract class Module {
   loadState(executor: Executor, state: StateMap): void {
     const parameters = this.namedParameters();
     checkNames(this.culprit, [...parameters.keys()], [...state.keys()]);
-    const loaded = [...parameters].map(([name, variable]): [Variable, Float32Array] => [
+    const loaded = [...parameters].map(([name, variable]): [Variable, HostArray] => [
       variable,
       checkTensor(name, variable, state.get(name)!),
     ]);
@@ -133,8 +133,8 @@ function checkNames(culprit: string, wanted: readonly string[], given: readonly 
   });
 }
 
-/** The numbers as they will be stored, once they are known to fit. */
-function checkTensor(name: string, variable: Variable, { shape, data }: TensorData): Float32Array {
+/** The numbers, once they are known to fit. */
+function checkTensor(name: string, variable: Variable, { shape, data }: TensorData): HostArray {
   const culprit = `parameter "${name}"`;
   if (!sameShape(shape, variable.shape) || data.length !== variable.size) {
     throw new ShapeError({
@@ -146,9 +146,8 @@ function checkTensor(name: string, variable: Variable, { shape, data }: TensorDa
   if (data instanceof Int32Array) {
     throw new ShapeError({ culprit, problem: 'holds whole numbers', remedy: 'save it as real numbers' });
   }
-  const numbers = data instanceof Float32Array ? data : new Float32Array(data);
-  const at = numbers.findIndex((number) => !Number.isFinite(number));
-  if (at < 0) return numbers;
+  const at = data.findIndex((number) => !Number.isFinite(Math.fround(number)));
+  if (at < 0) return data;
   throw new NonFiniteError({
     culprit,
     problem: `element ${at} is ${data[at]}${Number.isFinite(data[at]!) ? ', beyond what 32 bits hold' : ''}`,

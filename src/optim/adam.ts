@@ -19,7 +19,7 @@ export interface AdamOptions {
 function adamRule(name: string, options: AdamOptions, decoupled: boolean): AdamRule {
   checkOptions(name, options, ['learningRate', 'betas', 'epsilon', 'weightDecay']);
   const { betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = decoupled ? 1e-2 : 0 } = options;
-  if (!Array.isArray(betas) || betas.length !== 2) {
+  if (!Array.isArray(betas) || (betas as readonly unknown[]).length !== 2) {
     throw new ArgumentError({ culprit: name, problem: 'betas is not a pair', remedy: 'pass two numbers' });
   }
   const [beta1, beta2] = betas as readonly [number, number];

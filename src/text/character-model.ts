@@ -1,6 +1,6 @@
 /** `CharacterModel`: a recurrent network that learns a text by character and goes on writing it. */
 import { ArgumentError, DisposedError, TextError, throwIfAborted } from '../graph/errors.js';
-import type { Executor, MemoryUsage } from '../graph/executor.js';
+import type { Executor, MemoryUsage, Plan, PlanStatistics } from '../graph/executor.js';
 import { checkNumber, checkOptions, checkWhole } from '../graph/options.js';
 import { Random, randomSeed } from '../nn/random.js';
 import { Adam } from '../optim/adam.js';
@@ -71,6 +71,16 @@ export interface GenerateOptions extends SamplingOptions {
   readonly seed?: number;
   /** Ends with an AbortError. */
   readonly signal?: AbortSignal;
+}
+
+/** Which plan {@link CharacterModel.describe} and {@link CharacterModel.statistics} tell of. */
+export interface PlanOptions {
+  /** B. Default 32. */
+  readonly batchSize?: number;
+  /** T. Default 64. */
+  readonly sequenceLength?: number;
+  /** Of a training step, the default, or of a validation. */
+  readonly training?: boolean;
 }
 
 /** Options of {@link CharacterModel.load}. */
@@ -310,24 +320,23 @@ export class CharacterModel {
     return writeCharacterFile({ config: this.config, tokenizer: this.tokenizer, state });
   }
 
-  /**
-   * The listing of the plan for batches of this size, for people.
-   * @param options.training whether of a training step (the default) or of a validation
-   */
-  async describe(
-    options: {
-      readonly batchSize?: number;
-      readonly sequenceLength?: number;
-      readonly training?: boolean;
-    } = {},
-  ): Promise<string> {
+  /** The listing of the plan for batches of this size, for people. */
+  async describe(options: PlanOptions = {}): Promise<string> {
+    return (await this.#planFor('describe', options)).describe();
+  }
+
+  /** Figures of that plan: dispatches, submits, bytes and operations of one run. */
+  async statistics(options: PlanOptions = {}): Promise<PlanStatistics> {
+    return (await this.#planFor('statistics', options)).statistics;
+  }
+
+  async #planFor(culprit: string, options: PlanOptions): Promise<Plan> {
     this.#checkAlive();
-    checkOptions('describe', options, ['batchSize', 'sequenceLength', 'training']);
+    checkOptions(culprit, options, ['batchSize', 'sequenceLength', 'training']);
     const { batchSize = 32, sequenceLength = 64, training = true } = options;
-    checkWhole('describe', 'batchSize', batchSize, 1);
-    checkWhole('describe', 'sequenceLength', sequenceLength, 1);
-    const plan = await this.#trainingFor(undefined).plan(batchSize, sequenceLength, training);
-    return plan.describe();
+    checkWhole(culprit, 'batchSize', batchSize, 1);
+    checkWhole(culprit, 'sequenceLength', sequenceLength, 1);
+    return this.#trainingFor(undefined).plan(batchSize, sequenceLength, training);
   }
 
   /** Frees everything this model holds on the executor, which lives on. */
@@ -412,7 +421,7 @@ function createTokenizer(options: CharacterModelOptions): CharacterTokenizer {
   return CharacterTokenizer.fromCharacters(characters!);
 }
 
-function checkExecutor(executor: Executor): void {
+function checkExecutor(executor: Executor | null | undefined): void {
   if (typeof executor?.compile !== 'function') {
     throw new ArgumentError({
       culprit: CULPRIT,

@@ -6,7 +6,7 @@ import type { Optimizer } from '../optim/optimizer.js';
 import type { StepRecord } from '../train/pacer.js';
 import { Trainer, type Batch } from '../train/trainer.js';
 import type { CharacterNetwork, CharacterState } from './character-network.js';
-import { LaneBatches, type LaneBatch } from './lane-batches.js';
+import type { LaneBatch, LaneBatches } from './lane-batches.js';
 
 /** What is known after a step. */
 export interface FitProgress {

@@ -94,14 +94,14 @@ export class CharacterTokenizer {
    * @throws TextError when it is empty, repeats a character, or has something that is not one code point
    */
   static fromCharacters(characters: string | readonly string[]): CharacterTokenizer {
-    const list = [...characters];
+    const list = Array.from(characters);
     const culprit = 'vocabulary';
     if (list.length === 0) {
       throw new TextError({ culprit, problem: 'is empty', remedy: 'give it at least one character' });
     }
     const seen = new Set<string>();
     for (const [token, character] of list.entries()) {
-      if (typeof character !== 'string' || [...character].length !== 1 || isSurrogate(character)) {
+      if (typeof character !== 'string' || Array.from(character).length !== 1 || isSurrogate(character)) {
         throw new TextError({
           culprit,
           problem: `entry ${token} is ${JSON.stringify(character)}, which is not one code point`,

@@ -18,6 +18,8 @@ const READING_PERIOD = 120;
 /** Steps between two readings, at most: what histories surely hold. */
 const MAX_INTERVAL = 16;
 
+const NOTHING: RunResult = { outputs: {}, history: {} };
+
 /**
  * Runs steps so that each reading is awaited only when the next one is due. The first steps are read one
  * by one; from then on as many go between two readings as fit in {@link READING_PERIOD}.
@@ -25,7 +27,7 @@ const MAX_INTERVAL = 16;
 export class Pacer {
   /** Steps of each plan whose numbers are still on the device, oldest first. */
   readonly #unread = new Map<Plan, number[]>();
-  #reading: Promise<RunResult> | null = null;
+  #reading: Promise<unknown> | null = null;
   #records: StepRecord[] = [];
   #interval = 1;
   #sinceReading = 0;
@@ -65,52 +67,42 @@ export class Pacer {
     const { read = [], flush = false } = options;
     const wanted = flush || read.length > 0;
     const due = wanted || this.#sinceReading + 1 >= this.#interval;
-    // One reading at a time: its records must be sorted in before the next are.
-    if (due) await this.#reading;
+    if (due) {
+      // One reading at a time: its records must be sorted in before the next are.
+      const previous = this.#reading;
+      this.#reading = null;
+      await previous;
+    }
     if (this.#sinceReading === 0) this.#begin = performance.now();
+    // What does not fit is thrown here, before anything is counted.
+    const running = plan.run(feeds, due ? { read, history: true } : {});
     const steps = this.#unread.get(plan) ?? [];
     this.#unread.set(plan, steps);
     steps.push(step);
     this.#sinceReading++;
     if (!due) {
-      try {
-        return { arrival: Promise.resolve(await plan.run(feeds)) };
-      } catch (error) {
-        this.#forget(steps, step);
-        throw error;
-      }
+      await running;
+      return { arrival: Promise.resolve(NOTHING) };
     }
     const count = this.#sinceReading;
-    const begin = this.#begin;
     this.#sinceReading = 0;
-    const reading = this.#read(plan, feeds, step, read, { count, begin });
-    // Whoever waits next gets the error; until then it is not unhandled.
-    reading.catch(() => undefined);
-    this.#reading = reading;
-    if (wanted) return { arrival: reading };
-    return { arrival: Promise.resolve({ outputs: {}, history: {} }) };
+    const reading = this.#receive(running, steps.splice(0), count, this.#begin);
+    // An error goes to whoever waits for the reading: this caller, or the next one that needs it done.
+    const settled = reading.catch(() => undefined);
+    this.#reading = wanted ? settled : reading;
+    return { arrival: wanted ? reading : Promise.resolve(NOTHING) };
   }
 
-  async #read(
-    plan: Plan,
-    feeds: Feeds,
-    step: number,
-    read: readonly string[],
-    { count, begin }: { readonly count: number; readonly begin: number },
+  async #receive(
+    running: Promise<RunResult>,
+    steps: readonly number[],
+    count: number,
+    begin: number,
   ): Promise<RunResult> {
-    const steps = this.#unread.get(plan)!;
-    const inFlight = steps.splice(0);
-    try {
-      const result = await plan.run(feeds, { read, history: true });
-      this.#collect(inFlight, result);
-      this.#measure(count, begin);
-      return result;
-    } catch (error) {
-      // Nothing was read, so the steps before this one are still to come.
-      this.#forget(inFlight, step);
-      steps.unshift(...inFlight);
-      throw error;
-    }
+    const result = await running;
+    this.#collect(steps, result);
+    this.#measure(count, begin);
+    return result;
   }
 
   #collect(steps: readonly number[], { history }: RunResult): void {
@@ -132,10 +124,5 @@ export class Pacer {
     this.#milliseconds = this.#milliseconds === 0 ? each : 0.7 * this.#milliseconds + 0.3 * each;
     const fitting = Math.floor(READING_PERIOD / Math.max(this.#milliseconds, 0.01));
     this.#interval = Math.min(MAX_INTERVAL, Math.max(1, fitting));
-  }
-
-  #forget(steps: number[], step: number): void {
-    const index = steps.lastIndexOf(step);
-    if (index >= 0) steps.splice(index, 1);
   }
 }

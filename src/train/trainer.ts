@@ -5,7 +5,7 @@ import type { Graph } from '../graph/graph.js';
 import { checkNumber, checkOptions, checkWhole } from '../graph/options.js';
 import { PlanCache } from '../graph/plan-cache.js';
 import { formatShape, sizeOf, type Shape } from '../graph/shape.js';
-import type { DType, HostArray, Value, Variable } from '../graph/value.js';
+import { Value, type DType, type HostArray, type Variable } from '../graph/value.js';
 import { ForwardContext } from '../nn/context.js';
 import { Module } from '../nn/module.js';
 import { threefry2x32 } from '../nn/random.js';
@@ -274,9 +274,9 @@ export class Trainer {
     }
     const context = new ForwardContext(graph, { training: key.training });
     const recorded = this.#record(graph, inputs, context);
-    const outputs = 'graph' in recorded ? { loss: recorded as Value } : recorded;
-    const { loss } = outputs;
-    if (!loss || loss.size !== 1 || loss.dtype !== 'float32') {
+    const outputs = recorded instanceof Value ? { loss: recorded } : recorded;
+    const loss = outputs.loss as Value | undefined;
+    if (loss?.size !== 1 || loss.dtype !== 'float32') {
       throw new ShapeError({
         culprit: `${this.#name}, loss`,
         problem: loss ? `is ${loss.dtype}${formatShape(loss.shape)}` : 'is missing',

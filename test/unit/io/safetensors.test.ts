@@ -47,6 +47,11 @@ describe('parseSafetensors', () => {
     shifted.set(bytes, 3);
     expect(parseSafetensors(shifted.subarray(3)).tensors.get('w')!.data).toEqual(new Float32Array([1, 2]));
     expect(parseSafetensors(bytes.buffer as ArrayBuffer).tensors.size).toBe(1);
+    const pooled = Buffer.from(shifted).subarray(3);
+    const { data } = parseSafetensors(pooled).tensors.get('w')!;
+    expect(data).toEqual(new Float32Array([1, 2]));
+    data.fill(5);
+    expect(parseSafetensors(pooled).tensors.get('w')!.data).toEqual(new Float32Array([1, 2]));
   });
 
   it('reads half precision, bfloat16 and other whole numbers', () => {

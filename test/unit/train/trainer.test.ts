@@ -1,0 +1,362 @@
+/** The Trainer steps atomically and in order, keeps plans by shape, and reports every loss once. */
+import { describe, expect, it } from 'vitest';
+import { CpuExecutor } from '../../../src/cpu/executor.js';
+import { ArgumentError, DisposedError, ShapeError } from '../../../src/graph/errors.js';
+import type { Executor, Feeds, Plan, RunOptions } from '../../../src/graph/executor.js';
+import type { Graph } from '../../../src/graph/graph.js';
+import { Variable } from '../../../src/graph/value.js';
+import { Dropout } from '../../../src/nn/dropout.js';
+import { Linear } from '../../../src/nn/linear.js';
+import { meanSquaredError } from '../../../src/nn/losses.js';
+import { Adam } from '../../../src/optim/adam.js';
+import { SGD } from '../../../src/optim/sgd.js';
+import { mul } from '../../../src/ops/binary.js';
+import { sum } from '../../../src/ops/reduce-sum.js';
+import type { StepRecord } from '../../../src/train/pacer.js';
+import { Trainer, type Batch, type TrainerOptions } from '../../../src/train/trainer.js';
+
+/** An executor that counts, and whose steps take as long as a test says. */
+class Probe {
+  readonly executor: Executor;
+  compiled = 0;
+  runs: { feeds: Feeds; options: RunOptions }[] = [];
+  mostUnread = 0;
+  #unread = 0;
+
+  constructor(millisecondsPerStep = 0) {
+    const inner = new CpuExecutor({ precision: 'float32' });
+    const wrap = (plan: Plan): Plan =>
+      new Proxy(plan, {
+        get: (target, key) => {
+          if (key !== 'run') {
+            const member: unknown = Reflect.get(target, key, target);
+            return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+          }
+          return async (feeds: Feeds, options: RunOptions = {}) => {
+            this.runs.push({ feeds, options });
+            this.mostUnread = Math.max(this.mostUnread, ++this.#unread);
+            const asked = options.history === true || (options.read?.length ?? 0) > 0;
+            const result = await target.run(feeds, options);
+            if (!asked) return result;
+            // As on a device: asking takes the time of all steps before.
+            const steps = this.#unread;
+            await new Promise((resolve) => setTimeout(resolve, millisecondsPerStep * steps));
+            this.#unread -= steps;
+            return result;
+          };
+        },
+      });
+    this.executor = new Proxy<Executor>(inner, {
+      get: (target, key) => {
+        if (key === 'compile') {
+          return async (graph: Graph) => {
+            this.compiled++;
+            return wrap(await target.compile(graph));
+          };
+        }
+        const member: unknown = Reflect.get(target, key, target);
+        return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+      },
+    });
+  }
+}
+
+function createTrainer(options: Partial<TrainerOptions> & { executor: Executor }): Trainer {
+  const layer = new Linear({ inputSize: 2, outputSize: 1, seed: 4 });
+  return new Trainer({
+    parameters: layer,
+    optimizer: new SGD({ learningRate: 0.05 }),
+    record: (_graph, { x, y }) => meanSquaredError(layer.forward(x!), y!),
+    ...options,
+  });
+}
+
+/** y = 3·x₀ − x₁ for some points. */
+function batch(size = 4, offset = 0): Batch {
+  const x = Float32Array.from({ length: 2 * size }, (_, i) => Math.sin(i + offset));
+  const y = Float32Array.from({ length: size }, (_, i) => 3 * x[2 * i]! - x[2 * i + 1]!);
+  return { x: { shape: [size, 2], data: x }, y: { shape: [size, 1], data: y } };
+}
+
+describe('Trainer.step', () => {
+  it('learns a line', async () => {
+    const trainer = createTrainer({
+      executor: new CpuExecutor(),
+      optimizer: new Adam({ learningRate: 0.1 }),
+    });
+    for (let i = 0; i < 300; i++) await trainer.step(batch(8, i));
+    const { outputs } = await trainer.step(batch(8), { read: ['loss'] });
+    expect(outputs['loss']![0]).toBeLessThan(1e-3);
+  });
+
+  it('reports every step once, in order, whatever the pace', async () => {
+    const probe = new Probe(3);
+    const trainer = createTrainer({ executor: probe.executor });
+    const records: StepRecord[] = [];
+    for (let i = 0; i < 100; i++) records.push(...(await trainer.step(batch(), { flush: i === 99 })).records);
+    expect(records.map(({ step }) => step)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
+    expect(trainer.unreported).toBe(0);
+    const losses = records.map(({ loss }) => loss);
+    expect(losses[99]).toBeLessThan(losses[0]!);
+    // The same losses as when each is waited for.
+    const patient = createTrainer({ executor: new CpuExecutor() });
+    for (const loss of losses) {
+      const { outputs } = await patient.step(batch(), { read: ['loss'] });
+      expect(outputs['loss']![0]).toBe(loss);
+    }
+  });
+
+  it('waits only every few steps, with little in flight', async () => {
+    const probe = new Probe(3);
+    const trainer = createTrainer({ executor: probe.executor });
+    for (let i = 0; i < 100; i++) await trainer.step(batch());
+    const readings = probe.runs.filter(({ options }) => options.history).length;
+    expect(readings).toBeLessThan(40);
+    expect(readings).toBeGreaterThanOrEqual(6);
+    expect(probe.mostUnread).toBeLessThanOrEqual(32);
+    expect(trainer.millisecondsPerStep).toBeGreaterThan(1);
+  });
+
+  it('waits for each step or two when steps are slow', async () => {
+    const probe = new Probe(70);
+    const trainer = createTrainer({ executor: probe.executor });
+    for (let i = 0; i < 8; i++) await trainer.step(batch());
+    expect(probe.mostUnread).toBeLessThanOrEqual(2);
+  });
+
+  it('compiles one plan a shape and keeps the first', async () => {
+    const probe = new Probe();
+    const trainer = createTrainer({ executor: probe.executor });
+    await trainer.step(batch(4));
+    await trainer.step(batch(5));
+    await trainer.step(batch(4));
+    expect(probe.compiled).toBe(2);
+    await trainer.evaluate(batch(4));
+    await trainer.evaluate(batch(4));
+    expect(probe.compiled).toBe(3);
+    await trainer.plan({ x: { shape: [4, 2] }, y: { shape: [4, 1] } });
+    expect(probe.compiled).toBe(3);
+  });
+
+  it('reports steps of alternating shapes without mixing them up', async () => {
+    const trainer = createTrainer({ executor: new Probe(2).executor });
+    const records: StepRecord[] = [];
+    for (let i = 0; i < 40; i++) records.push(...(await trainer.step(batch(i % 2 ? 4 : 5))).records);
+    for (const size of [4, 5]) records.push(...(await trainer.step(batch(size), { flush: true })).records);
+    expect(trainer.unreported).toBe(0);
+    const byStep = new Map(records.map(({ step, loss }) => [step, loss]));
+    expect(byStep.size).toBe(42);
+    const patient = createTrainer({ executor: new CpuExecutor() });
+    for (let i = 0; i < 40; i++) {
+      const { outputs } = await patient.step(batch(i % 2 ? 4 : 5), { read: ['loss'] });
+      expect(outputs['loss']![0], `step ${i + 1}`).toBe(byStep.get(i + 1));
+    }
+  });
+
+  it('takes steps in the order of their calls, even when none is awaited', async () => {
+    const run = async (eager: boolean) => {
+      const trainer = createTrainer({ executor: new CpuExecutor() });
+      const results: (number | undefined)[] = [];
+      const pending = Array.from({ length: 6 }, (_, i) => async () => {
+        const { outputs } = await trainer.step(batch(4 + (i % 3)), { read: ['loss'] });
+        results[i] = outputs['loss']![0];
+      });
+      if (eager) await Promise.all(pending.map((step) => step()));
+      else for (const step of pending) await step();
+      return results;
+    };
+    expect(await run(true)).toEqual(await run(false));
+  });
+
+  it('changes learning rate and clipping without compiling', async () => {
+    const probe = new Probe();
+    const trainer = createTrainer({ executor: probe.executor });
+    const before = await trainer.step(batch(), { read: ['loss', 'gradientNorm'] });
+    trainer.optimizer.learningRate = 0;
+    trainer.clipNorm = 0.5;
+    const frozen = await trainer.step(batch(), { read: ['loss'] });
+    const still = await trainer.step(batch(), { read: ['loss'] });
+    expect(frozen.outputs['loss']).not.toEqual(before.outputs['loss']);
+    expect(still.outputs['loss']).toEqual(frozen.outputs['loss']);
+    expect(probe.runs.at(-1)!.feeds).toMatchObject({ learningRate: 0, clipNorm: 0.5 });
+    expect(probe.compiled).toBe(1);
+  });
+
+  it('gives outputs that the recording names', async () => {
+    const layer = new Linear({ inputSize: 2, outputSize: 1 });
+    const trainer = createTrainer({
+      executor: new CpuExecutor(),
+      parameters: layer,
+      record: (_graph, { x, y }) => {
+        const prediction = layer.forward(x!);
+        return { loss: meanSquaredError(prediction, y!), prediction };
+      },
+    });
+    const { outputs } = await trainer.step(batch(3), { read: ['prediction'] });
+    expect(outputs['prediction']!.length).toBe(3);
+    const evaluation = await trainer.evaluate(batch(3), { read: ['prediction'] });
+    expect(evaluation.outputs['prediction']!.length).toBe(3);
+    expect(evaluation.loss).toBe(evaluation.outputs['loss']![0]);
+  });
+
+  it('feeds dropout another seed each step, the same in each run, and none in evaluation', async () => {
+    const run = async (seed: number) => {
+      const probe = new Probe();
+      const w = new Variable({ name: 'w', shape: [1], initial: () => Float32Array.of(1) });
+      const layer = new Dropout({ p: 0.5 });
+      const trainer = createTrainer({
+        executor: probe.executor,
+        parameters: new Map([['w', w]]),
+        seed,
+        record: (graph, { x }, context) => sum(mul(layer.forward(x!, context), graph.read(w))),
+      });
+      const input = { x: { shape: [64], data: new Float32Array(64).fill(1) } };
+      for (let i = 0; i < 4; i++) await trainer.step(input);
+      const { loss } = await trainer.evaluate(input);
+      expect(probe.runs.at(-1)!.feeds).not.toHaveProperty('dropoutSeed');
+      expect(Number.isFinite(loss)).toBe(true);
+      return probe.runs.slice(0, 4).map(({ feeds }) => feeds['dropoutSeed']);
+    };
+    const seeds = await run(1);
+    expect(new Set(seeds).size).toBe(4);
+    expect(seeds.every((seed) => Number.isInteger(seed))).toBe(true);
+    expect(await run(1)).toEqual(seeds);
+    expect(await run(2)).not.toEqual(seeds);
+  });
+
+  it('skips an update whose gradient is not finite, and reports it', async () => {
+    const executor = new CpuExecutor();
+    const layer = new Linear({ inputSize: 2, outputSize: 1, seed: 4 });
+    const trainer = createTrainer({
+      executor,
+      parameters: layer,
+      record: (_graph, { x, y }) => meanSquaredError(layer.forward(x!), y!),
+    });
+    const before = await layer.state(executor);
+    const bad = batch();
+    (bad['x']!.data as Float32Array)[0] = NaN;
+    const { records } = await trainer.step(bad, { flush: true });
+    expect(records).toMatchObject([{ step: 1, skipped: true }]);
+    expect(await layer.state(executor)).toEqual(before);
+    const { records: next } = await trainer.step(batch(), { flush: true });
+    expect(next).toMatchObject([{ step: 2, skipped: false }]);
+    expect(await layer.state(executor)).not.toEqual(before);
+    expect([...(await executor.read(trainer.optimizerState.counters))].slice(0, 2)).toEqual([1, 1]);
+  });
+
+  it('leaves parameters alone that the loss never reads', async () => {
+    const executor = new CpuExecutor();
+    const [used, unused] = ['used', 'unused'].map(
+      (name) => new Variable({ name, shape: [1], initial: () => Float32Array.of(2) }),
+    ) as [Variable, Variable];
+    const trainer = createTrainer({
+      executor,
+      parameters: new Map([
+        ['used', used],
+        ['unused', unused],
+      ]),
+      optimizer: new SGD({ learningRate: 0.1, weightDecay: 0.5 }),
+      record: (graph, { x }) => sum(mul(x!, graph.read(used))),
+    });
+    await trainer.step({ x: { shape: [1], data: Float32Array.of(1) } });
+    expect((await executor.read(used))[0]).toBeCloseTo(1.8, 6);
+    expect(await executor.read(unused)).toEqual(Float32Array.of(2));
+  });
+});
+
+describe('Trainer misuse', () => {
+  const x = { shape: [4, 2], data: new Float32Array(8) };
+  const cases: [string, Batch, new (...args: never[]) => Error, RegExp][] = [
+    [
+      'too few numbers',
+      { ...batch(), x: { shape: [4, 2], data: new Float32Array(7) } },
+      ShapeError,
+      /input "x": has 7 numbers/,
+    ],
+    ['a shape that does not fit', { ...batch(), x: { shape: [2, 4], data: x.data } }, ShapeError, /linear/],
+    ['no shape', { ...batch(), x: { data: x.data } as never }, ShapeError, /input "x": has no shape/],
+    [
+      'a size of 0',
+      { ...batch(), x: { shape: [0, 2], data: new Float32Array(0) } },
+      ArgumentError,
+      /input "x": dimension is 0/,
+    ],
+    [
+      'a fractional size',
+      { ...batch(), x: { shape: [0.5, 2], data: Float32Array.of(1) } },
+      ArgumentError,
+      /dimension is 0.5/,
+    ],
+    [
+      'whole numbers',
+      { ...batch(), x: { shape: [4, 2], data: new Int32Array(8) } },
+      ShapeError,
+      /linear.*int32/,
+    ],
+    [
+      'a type that is not its data’s',
+      { ...batch(), x: { ...x, dtype: 'int32' } },
+      ShapeError,
+      /declared int32, its data is float32/,
+    ],
+    [
+      'a reserved name',
+      { ...batch(), learningRate: { shape: [], data: 1 } },
+      ArgumentError,
+      /input "learningRate"/,
+    ],
+  ];
+  it.each(cases)('refuses a batch with %s, and goes on', async (_, bad, type, message) => {
+    const trainer = createTrainer({ executor: new CpuExecutor() });
+    await expect(trainer.step(bad)).rejects.toThrow(message);
+    await expect(trainer.step(bad)).rejects.toBeInstanceOf(type);
+    expect(trainer.steps).toBe(0);
+    const { step, records } = await trainer.step(batch(), { flush: true });
+    expect(step).toBe(1);
+    expect(records.length).toBe(1);
+  });
+
+  it('refuses to read an output that does not exist', async () => {
+    const trainer = createTrainer({ executor: new CpuExecutor() });
+    await expect(trainer.step(batch(), { read: ['accuracy'] })).rejects.toThrow(/accuracy/);
+    const { records } = await trainer.step(batch(), { flush: true });
+    expect(records.length).toBe(1);
+  });
+
+  it('refuses a loss that is none', async () => {
+    const executor = new CpuExecutor();
+    const layer = new Linear({ inputSize: 2, outputSize: 1 });
+    const vector = createTrainer({ executor, parameters: layer, record: (_g, { x }) => layer.forward(x!) });
+    await expect(vector.step(batch())).rejects.toThrow(/loss: is float32\[4,1\]/);
+    const nothing = createTrainer({ executor, record: () => ({}) as never });
+    await expect(nothing.step(batch())).rejects.toThrow(/loss: is missing/);
+    const constant = createTrainer({ executor, record: (_g, { x }) => sum(x!) });
+    await expect(constant.step(batch())).rejects.toThrow(/reads none of the parameters/);
+  });
+
+  it('refuses options out of range', () => {
+    const executor = new CpuExecutor();
+    expect(() => createTrainer({ executor, clipNorm: -1 })).toThrow(ArgumentError);
+    expect(() => createTrainer({ executor, seed: 0.5 })).toThrow(ArgumentError);
+    expect(() => createTrainer({ executor, parameters: new Map() })).toThrow(/no parameters/);
+    expect(() => createTrainer({ executor, epochs: 3 } as never)).toThrow(/no option "epochs"/);
+    expect(() => (createTrainer({ executor }).clipNorm = NaN)).toThrow(ArgumentError);
+  });
+
+  it('frees plans and moments at dispose, and says so afterwards', async () => {
+    const executor = new CpuExecutor();
+    const layer = new Linear({ inputSize: 2, outputSize: 1 });
+    const trainer = createTrainer({
+      executor,
+      parameters: layer,
+      optimizer: new Adam(),
+      record: (_graph, { x, y }) => meanSquaredError(layer.forward(x!), y!),
+    });
+    await trainer.step(batch());
+    trainer.dispose();
+    trainer[Symbol.dispose]();
+    expect(executor.memory().bytesInUse).toBe(4 * layer.parameterCount);
+    await expect(trainer.step(batch())).rejects.toThrow(DisposedError);
+    await expect(trainer.evaluate(batch())).rejects.toThrow(DisposedError);
+  });
+});
