@@ -36,7 +36,6 @@ export class CpuExecutor implements Executor {
   readonly kind = 'cpu';
   readonly precision: Precision;
   readonly #variables = new Map<Variable, Data>();
-  readonly #released = new WeakSet<Variable>();
   readonly #plans = new Set<CpuPlan>();
   #disposed = false;
   #lastBreath = performance.now();
@@ -67,8 +66,8 @@ export class CpuExecutor implements Executor {
   async compile(graph: Graph): Promise<Plan> {
     this.#alive();
     const plan = new CpuPlan(this, graph, () => this.#plans.delete(plan));
-    for (const variable of graph.reads.keys()) this.storage(variable);
-    for (const { variable } of graph.updates) this.storage(variable);
+    for (const variable of graph.reads.keys()) this.#begin(variable);
+    for (const { variable } of graph.updates) this.#begin(variable);
     this.#plans.add(plan);
     return plan;
   }
@@ -76,7 +75,7 @@ export class CpuExecutor implements Executor {
   /** @inheritDoc */
   async read(variable: Variable): Promise<HostArray> {
     this.#alive();
-    return this.storage(variable).slice();
+    return this.#begin(variable).slice();
   }
 
   /** @inheritDoc */
@@ -84,16 +83,12 @@ export class CpuExecutor implements Executor {
     this.#alive();
     const culprit = `variable "${variable.name}"`;
     checkHostArray(culprit, data, variable);
-    this.storage(variable, false).set(data);
+    this.#begin(variable, data);
   }
 
-  /** @inheritDoc */
+  /** Frees variables. A plan that uses one then refuses to run; compiling again begins the variable anew. */
   release(variables: Iterable<Variable>): void {
-    this.#alive();
-    for (const variable of variables) {
-      this.#variables.delete(variable);
-      this.#released.add(variable);
-    }
+    for (const variable of variables) this.#variables.delete(variable);
   }
 
   /** Work is done when `run` returns; this lets timers and events through. */
@@ -123,23 +118,15 @@ export class CpuExecutor implements Executor {
     this.dispose();
   }
 
-  /** @internal The array of a variable, begun from its initial value, or from zeros, at the first call. */
-  storage(variable: Variable, initialise = true): Data {
-    if (this.#released.has(variable)) {
-      throw new DisposedError({
-        culprit: `variable "${variable.name}"`,
-        problem: 'was released',
-        remedy: 'create the model anew, or release it only when nothing uses it any more',
-      });
-    }
-    let data = this.#variables.get(variable);
-    if (!data) {
-      data =
-        variable.dtype === 'int32' ? new Int32Array(variable.size) : newReal(this.precision, variable.size);
-      if (initialise) data.set(variable.initialValue());
-      this.#variables.set(variable, data);
-    }
-    return data;
+  /** @internal The array of a variable that a plan uses. */
+  storage(variable: Variable): Data {
+    const data = this.#variables.get(variable);
+    if (data) return data;
+    throw new DisposedError({
+      culprit: `variable "${variable.name}"`,
+      problem: 'was released',
+      remedy: 'compile the graph again, which begins the variable anew',
+    });
   }
 
   /** @internal Resolves at once, or after a turn of the event loop when the last was `after` ms ago. */
@@ -147,6 +134,19 @@ export class CpuExecutor implements Executor {
     if (performance.now() - this.#lastBreath < after) return;
     await new Promise<void>((resolve) => setTimeout(resolve, 0));
     this.#lastBreath = performance.now();
+  }
+
+  /** The array of a variable, set to `data`; without it, begun from its initial value where it is new. */
+  #begin(variable: Variable, data?: HostArray): Data {
+    let stored = this.#variables.get(variable);
+    const first = data ?? (stored ? undefined : variable.initialValue());
+    if (!stored) {
+      const { dtype, size } = variable;
+      stored = dtype === 'int32' ? new Int32Array(size) : newReal(this.precision, size);
+      this.#variables.set(variable, stored);
+    }
+    if (first) stored.set(first);
+    return stored;
   }
 
   #alive(): void {

@@ -120,7 +120,7 @@ export function transposeInto(
   }
 }
 
-/** `target[N] = Σ` of the rows of `source[M,N]`; `scratch` keeps the sums in double precision. */
+/** `target[N] = Σ` of the rows of `source[M,N]`, summed in double precision. */
 export function sumRows(target: RealArray, source: RealArray, M: number, N: number): void {
   const sums = new Float64Array(N);
   for (let i = 0; i < M; i++) {

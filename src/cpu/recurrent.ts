@@ -46,7 +46,7 @@ export const recurrentKernel = defineKernel(
     const biasIh = call.optional(RECURRENT_INPUTS.biasIh);
     product(fromInput, call.real(RECURRENT_INPUTS.x), weightIh, T * B, rows, I, biasIh);
 
-    // Without a backward only two steps of the hidden-from-outside states are kept, and one of the rest.
+    // Without a backward, two steps of the states but the first are kept, and one of what a step saves.
     const keep = call.wanted(1 + stateCount);
     const array = (steps: number, size: number): RealArray =>
       keep ? call.allocate(T * size) : call.scratch(Math.min(steps, T) * size);
@@ -146,7 +146,7 @@ export const recurrentBackwardKernel = defineKernel(
 
     const ifWanted = (index: number, compute: () => RealArray): RealArray | null =>
       call.wanted(index) ? compute() : null;
-    /** `gates[T·B,G·H]ᵀ · right[T·B,columns]`, both given by how to write them transposed. */
+    /** `gates[T·B,G·H]ᵀ · rightᵀ`, where `right` is `[columns,T·B]`. */
     const weightGradient = (gates: RealArray, right: RealArray, columns: number): RealArray => {
       const gatesByRow = call.scratch(rows * steps);
       transposeInto(gatesByRow, gates, steps, rows);

@@ -142,11 +142,11 @@ describe('runs', () => {
 
   it('let timers through while many follow each other', async () => {
     const plan = await new CpuExecutor().compile(accumulating(variable('w', [0, 0])));
-    let fired = false;
-    setTimeout(() => (fired = true), 0);
+    const timer = { fired: false };
+    setTimeout(() => (timer.fired = true), 0);
     const begin = performance.now();
-    while (!fired && performance.now() - begin < 2000) await plan.run({ x: Float32Array.of(1, 2) });
-    expect(fired).toBe(true);
+    while (!timer.fired && performance.now() - begin < 2000) await plan.run({ x: Float32Array.of(1, 2) });
+    expect(timer.fired).toBe(true);
   });
 });
 
@@ -186,14 +186,19 @@ describe('variables', () => {
     expect(() => executor.write(w, new Int32Array(2))).toThrow(ShapeError);
   });
 
-  it('are gone once released', async () => {
+  it('are gone once released; compiling again begins them anew', async () => {
     const executor = new CpuExecutor();
     const w = variable('w', [1, 2]);
-    const plan = await executor.compile(accumulating(w));
+    const graph = accumulating(w);
+    const plan = await executor.compile(graph);
+    await plan.run({ x: Float32Array.of(1, 1) });
     executor.release([w]);
-    await expect(executor.read(w)).rejects.toThrow(DisposedError);
-    expect(() => plan.run({ x: new Float32Array(2) })).toThrow(/variable "w": was released/);
     expect(executor.memory().bytesInUse).toBe(0);
+    const run = (): unknown => plan.run({ x: new Float32Array(2) });
+    expect(run).toThrow(DisposedError);
+    expect(run).toThrow(/variable "w": was released/);
+    await executor.compile(graph);
+    expect([...(await executor.read(w))]).toEqual([1, 2]);
   });
 });
 
@@ -323,7 +328,7 @@ describe('after dispose', () => {
     expect(executor.memory()).toEqual({ bytesInUse: 0, bytesAllocated: 0 });
     expect(() => plan.run({ x: new Float32Array(2) })).toThrow(DisposedError);
     expect(() => executor.write(w, new Float32Array(2))).toThrow(DisposedError);
-    expect(() => executor.release([w])).toThrow(DisposedError);
+    expect(() => executor.release([w])).not.toThrow();
     await expect(executor.read(w)).rejects.toThrow(DisposedError);
     await expect(executor.compile(graph)).rejects.toThrow(DisposedError);
     await expect(executor.synchronize()).rejects.toThrow(/cpu float32: was disposed/);

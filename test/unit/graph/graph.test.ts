@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { CpuExecutor } from '../../../src/cpu/executor.js';
 import { differentiate } from '../../../src/graph/differentiate.js';
-import { ArgumentError, RnnError, ShapeError } from '../../../src/graph/errors.js';
+import type { RnnError } from '../../../src/graph/errors.js';
+import { ArgumentError, ShapeError } from '../../../src/graph/errors.js';
 import { Graph, liveNodes } from '../../../src/graph/graph.js';
 import { defineOperation } from '../../../src/graph/operation.js';
 import { PlanCache } from '../../../src/graph/plan-cache.js';

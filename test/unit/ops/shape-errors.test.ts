@@ -1,6 +1,7 @@
 /** Mistakes are thrown at the call that made them, naming what is wrong and what would be right. */
 import { describe, expect, it } from 'vitest';
-import { ArgumentError, RnnError, ShapeError } from '../../../src/graph/errors.js';
+import type { RnnError } from '../../../src/graph/errors.js';
+import { ArgumentError, ShapeError } from '../../../src/graph/errors.js';
 import { Graph } from '../../../src/graph/graph.js';
 import * as ops from '../../../src/ops/index.js';
 
