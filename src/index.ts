@@ -46,7 +46,9 @@ export type { DType, HostArray, Node, Source, ValueSpec, VariableOptions } from 
 export { CpuExecutor } from './cpu/executor.js';
 export type { CpuExecutorOptions } from './cpu/executor.js';
 export { GpuExecutor } from './gpu/executor.js';
+export type { DeviceOptions } from './gpu/device.js';
 export type { DeviceLike } from './gpu/device-types.js';
+export type { GpuPlan } from './gpu/plan.js';
 
 // Operations
 export * from './ops/index.js';
