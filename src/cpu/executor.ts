@@ -1,5 +1,6 @@
 /** The CPU executor: keeps variables on the host and runs graphs node by node, at once, in this thread. */
 import { ArgumentError, DisposedError, ShapeError } from '../graph/errors.js';
+import { HISTORY_CAPACITY } from '../graph/executor.js';
 import type {
   Executor,
   Feed,
@@ -252,6 +253,7 @@ class CpuPlan implements Plan {
 
     for (const [name, kept] of this.#history) {
       kept.push((environment.get(this.#outputs.get(name)!) as Data)[0]!);
+      if (kept.length > HISTORY_CAPACITY) kept.shift();
     }
     const outputs: Record<string, HostArray> = {};
     for (const name of read) outputs[name] = (environment.get(this.#outputs.get(name)!) as Data).slice();

@@ -1,5 +1,6 @@
 /** A lowered graph made ready on a device: replaying it writes the inputs, encodes the list and submits once. */
 import { ArgumentError, DisposedError, ShapeError } from '../graph/errors.js';
+import { HISTORY_CAPACITY } from '../graph/executor.js';
 import type {
   Feed,
   Feeds,
@@ -29,9 +30,6 @@ export interface PlanHost {
   /** Called once, when the plan is disposed. */
   onDispose(plan: GpuPlan): void;
 }
-
-/** Runs whose history is kept before the oldest are overwritten. */
-const HISTORY_CAPACITY = 1024;
 
 /** A dispatch with everything bound. */
 interface BoundDispatch {
@@ -464,7 +462,10 @@ function checkFeed(culprit: string, feed: Feed | undefined, dtype: 'float32' | '
     throw new ShapeError({ culprit, problem: 'was not fed', remedy: `pass ${size} numbers` });
   }
   if (typeof feed === 'number') {
-    if (size === 1) return feed;
+    if (size === 1 && (dtype === 'float32' || feed === (feed | 0))) return feed;
+    if (size === 1) {
+      throw new ShapeError({ culprit, problem: `got ${feed}`, remedy: 'pass a whole number of 32 bits' });
+    }
     throw new ShapeError({
       culprit,
       problem: `got one number, it holds ${size}`,

@@ -82,7 +82,7 @@ export const binaryMaskOperation = defineOperation<BinaryMaskAttributes>({
   infer(inputs, { kind }, culprit) {
     return [{ shape: inferBroadcast(inputs, `${culprit} ${kind}`), dtype: 'float32' }];
   },
-  gradient: null,
+  gradient: 'zero',
 });
 
 function record(kind: BinaryKind, a: Value | number, b: Value | number): Value {

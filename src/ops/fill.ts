@@ -17,7 +17,7 @@ export const fillOperation = defineOperation<FillAttributes>({
     checkShape(culprit, shape);
     return [{ shape, dtype: 'float32' }];
   },
-  gradient: null,
+  gradient: 'zero',
 });
 
 /** An array of `shape` whose every element is `value`. */

@@ -14,7 +14,7 @@ export const stopGradientOperation = defineOperation<StopGradientAttributes>({
     checkNumbers(culprit, x);
     return [{ shape: x.shape, dtype: x.dtype }];
   },
-  gradient: null,
+  gradient: 'zero',
 });
 
 /** `x`, taken as a constant by differentiation. */

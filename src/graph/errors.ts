@@ -1,0 +1,73 @@
+/** Every error this library throws on purpose: one base class, one subclass a kind of mistake. */
+
+/** What went wrong, said so that the reader can mend it. */
+export interface ErrorParts {
+  /** Who is at fault: a layer, an option, a file, a value; e.g. `lstm "encoder"`. */
+  readonly culprit: string;
+  /** What is wrong with it, in one clause. */
+  readonly problem: string;
+  /** What to do about it, in one clause. */
+  readonly remedy?: string;
+  /** The error that this one explains. */
+  readonly cause?: unknown;
+}
+
+/** The base of every error thrown on purpose by this library. */
+export class RnnError extends Error {
+  /** Who is at fault. */
+  readonly culprit: string;
+  /** What to do about it; empty where there is nothing to say. */
+  readonly remedy: string;
+
+  constructor(parts: ErrorParts) {
+    const { culprit, problem, remedy, cause } = parts;
+    super(
+      `${culprit}: ${problem}${remedy ? `; ${remedy}` : ''}`,
+      cause === undefined ? undefined : { cause },
+    );
+    this.name = new.target.name;
+    this.culprit = culprit;
+    this.remedy = remedy ?? '';
+  }
+}
+
+/** Shapes or element types that do not fit together. Thrown while recording, or when a plan is fed. */
+export class ShapeError extends RnnError {}
+
+/** An option or argument outside its range, or one that does not exist. */
+export class ArgumentError extends RnnError {}
+
+/** A request beyond what the adapter allows; the message names the limit. Thrown before allocating. */
+export class LimitError extends RnnError {}
+
+/** WebGPU is missing, refused, lost or out of memory. */
+export class DeviceError extends RnnError {}
+
+/** A WGSL file or pipeline that the driver refused. */
+export class ShaderError extends RnnError {}
+
+/** Something was used after its `dispose()`. */
+export class DisposedError extends RnnError {}
+
+/** A long call stopped because its `AbortSignal` asked it to; what it was working on is intact. */
+export class AbortError extends RnnError {}
+
+/** A file that is truncated, hostile, or not what it claims to be. */
+export class FormatError extends RnnError {}
+
+/** Text that cannot be used as asked: empty, too short, not UTF-8, or with unknown characters. */
+export class TextError extends RnnError {}
+
+/** NaN or infinity where a finite number is needed. */
+export class NonFiniteError extends RnnError {}
+
+/** Throws an {@link AbortError} when `signal` has been aborted; `what` names the call. */
+export function throwIfAborted(signal: AbortSignal | undefined, what: string): void {
+  if (!signal?.aborted) return;
+  throw new AbortError({
+    culprit: what,
+    problem: 'was aborted by its signal',
+    remedy: 'the weights are those of the last finished step; call it again to go on',
+    cause: signal.reason,
+  });
+}

@@ -1,0 +1,110 @@
+/** What a graph is made of: values, variables and the nodes that compute them. */
+import type { Graph } from './graph.js';
+import type { Operation } from './operation.js';
+import { checkShape, formatShape, sizeOf, type Shape } from './shape.js';
+import { ShapeError } from './errors.js';
+
+/** Element types: real numbers, and whole numbers for tokens, lengths and random seeds. */
+export type DType = 'float32' | 'int32';
+
+/** Numbers on the host. `Float64Array` is accepted wherever real numbers are. */
+export type HostArray = Float32Array | Float64Array | Int32Array;
+
+/**
+ * Shape and type of a value. `opaque` marks a residual: what a forward operation keeps for its
+ * backward one, in a form that only the executor knows; its shape is `[]` and says nothing.
+ */
+export interface ValueSpec {
+  readonly shape: Shape;
+  readonly dtype: DType | 'opaque';
+}
+
+/** Where a value comes from. */
+export type Source =
+  | { readonly kind: 'input'; readonly name: string }
+  | { readonly kind: 'variable'; readonly variable: Variable }
+  | { readonly kind: 'node'; readonly node: Node; readonly index: number };
+
+/** One array in a graph, known by shape and origin; its numbers exist only while a plan runs. */
+export class Value implements ValueSpec {
+  readonly graph: Graph;
+  /** Unique within its graph, in order of recording. */
+  readonly id: number;
+  readonly shape: Shape;
+  readonly dtype: DType | 'opaque';
+  readonly source: Source;
+
+  /** Use {@link Graph.input}, {@link Graph.read} or {@link Graph.record}. */
+  constructor(graph: Graph, id: number, spec: ValueSpec, source: Source) {
+    this.graph = graph;
+    this.id = id;
+    this.shape = Object.freeze([...spec.shape]);
+    this.dtype = spec.dtype;
+    this.source = source;
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+}
+
+/** One recorded application of an operation. */
+export interface Node<A = unknown> {
+  readonly id: number;
+  readonly operation: Operation<A>;
+  /** In the operation's own order; `null` where an optional input is absent. */
+  readonly inputs: readonly (Value | null)[];
+  readonly attributes: A;
+  readonly outputs: readonly Value[];
+  /** Whose operation this is, for messages and listings; e.g. `encoder`. */
+  readonly label: string;
+}
+
+/** Options of a {@link Variable}. */
+export interface VariableOptions {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly dtype?: DType;
+  /** Computes the first value, when a device first needs it; zeros by default. */
+  readonly initial?: () => HostArray;
+}
+
+/**
+ * An array that outlives a run: a parameter, an optimizer's moment, a carried state. It holds no
+ * numbers itself; each executor keeps its own copy, begun from `initial`.
+ */
+export class Variable implements ValueSpec {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly #initial: (() => HostArray) | undefined;
+
+  constructor(options: VariableOptions) {
+    const { name, shape, dtype = 'float32', initial } = options;
+    checkShape(`variable "${name}"`, shape);
+    this.name = name;
+    this.shape = Object.freeze([...shape]);
+    this.dtype = dtype;
+    this.#initial = initial;
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  /** The first value, computed afresh at each call. */
+  initialValue(): HostArray {
+    const data =
+      this.#initial?.() ?? (this.dtype === 'int32' ? new Int32Array(this.size) : new Float32Array(this.size));
+    if (data.length !== this.size) {
+      throw new ShapeError({
+        culprit: `variable "${this.name}"`,
+        problem: `its initial value has ${data.length} numbers, its shape ${formatShape(this.shape)} holds ${this.size}`,
+        remedy: 'let the initialiser return one number an element',
+      });
+    }
+    return data;
+  }
+}
