@@ -71,8 +71,8 @@ export function expectClose(
     throw new Error(`${what} ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
   const { error, index } = comparison;
-  // Written so that NaN, of the error or of the tolerance, fails.
-  if (error <= limit) return error;
+  // Written so that a tolerance of NaN or infinity accepts nothing it should not.
+  if (Number.isFinite(error) && error <= limit) return error;
   const problem = Number.isFinite(error) ? `error ${error.toExponential(2)}` : 'a number that is not finite';
   throw new Error(
     `${what}: ${problem}, tolerance ${limit.toExponential(2)}; ` +
