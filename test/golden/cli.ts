@@ -23,6 +23,9 @@ interface Backend {
 }
 
 const options = parse();
+// An exit, unlike a signal's own end, takes the browser along.
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
 process.exitCode = await main(options);
 
 function parse(): { backend: 'webgpu' | 'cpu'; adapter: AdapterChoice; files: string[] } {
@@ -93,9 +96,6 @@ async function openBrowser(adapter: AdapterChoice): Promise<Backend> {
   const server = await servePages();
   try {
     const browser = await launchBrowser({ adapter });
-    // Ctrl-C must not leave the browser behind.
-    process.once('SIGINT', () => void browser.close().finally(() => process.exit(130)));
-    process.once('SIGTERM', () => void browser.close().finally(() => process.exit(143)));
     const close = async (): Promise<void> => {
       await browser.close();
       await server.close();
