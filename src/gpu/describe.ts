@@ -33,8 +33,8 @@ function bytesOf(step: DispatchStep): number {
   );
 }
 
-/** One line of the listing: steps of one kind in a row. */
-interface Run {
+/** Steps of one kind in a row: one line of the listing. */
+export interface StepGroup {
   first: number;
   count: number;
   kernel: string;
@@ -45,13 +45,9 @@ interface Run {
   bytes: number;
 }
 
-/** The listing of {@link Plan.describe}. */
-export function describeProgram(
-  program: Program,
-  memory: MemoryLayout,
-  lifetimes: ReadonlyMap<Storage, Lifetime>,
-): string {
-  const runs: Run[] = [];
+/** Groups the steps of a program by kernel, label and size of the dispatch, as far as they follow each other. */
+export function groupSteps(program: Program): StepGroup[] {
+  const runs: StepGroup[] = [];
   program.steps.forEach((step, index) => {
     const dispatch = step.type === 'dispatch';
     const kernel = dispatch ? step.kernel.name : '(copy)';
@@ -78,6 +74,16 @@ export function describeProgram(
       });
     }
   });
+  return runs;
+}
+
+/** The listing of {@link Plan.describe}. */
+export function describeProgram(
+  program: Program,
+  memory: MemoryLayout,
+  lifetimes: ReadonlyMap<Storage, Lifetime>,
+): string {
+  const runs = groupSteps(program);
   const dispatches = program.steps.filter(({ type }) => type === 'dispatch').length;
   const flops = runs.reduce((sum, run) => sum + run.flops, 0);
   const owned = [...lifetimes].filter(([storage]) => memory.assignment.has(storage));

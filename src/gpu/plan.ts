@@ -12,7 +12,7 @@ import type {
 } from '../graph/executor.js';
 import type { HostArray, Variable } from '../graph/value.js';
 import type { BufferPool, PooledBuffer } from './buffers.js';
-import { describeProgram } from './describe.js';
+import { describeProgram, groupSteps } from './describe.js';
 import { writeParameters, type Parameters, type ParameterValues } from './kernel.js';
 import { planMemory, type Lifetime, type MemoryLayout, type Storage, type View } from './memory.js';
 import { PARAMETER_BYTES, type CompiledKernel, type PipelineCache } from './pipelines.js';
@@ -35,7 +35,8 @@ export interface PlanHost {
 interface BoundDispatch {
   readonly pipeline: GPUComputePipeline;
   readonly buffers: GPUBindGroup;
-  readonly parameterOffset: number;
+  /** A list, because that is what encoding takes: made once, not at each run. */
+  readonly parameterOffset: readonly [number];
   readonly workgroups: readonly [number, number, number];
 }
 
@@ -56,6 +57,17 @@ interface Readback {
   readonly offset: number;
   readonly size: number;
   readonly dtype: 'float32' | 'int32';
+}
+
+/** Time spent in one kind of step, see {@link GpuPlan.profile}. */
+export interface ProfileEntry {
+  readonly kernel: string;
+  /** Whose work it is. */
+  readonly label: string;
+  /** Dispatches or copies in a row. */
+  readonly count: number;
+  readonly flops: number;
+  readonly milliseconds: number;
 }
 
 /** A plan on the GPU. */
@@ -142,11 +154,8 @@ export class GpuPlan implements Plan {
     const foreign = this.#writeInputs(feeds);
     const wanted = this.#wanted(options.read ?? []);
     const encoder = device.createCommandEncoder({ label: this.#program.name });
-    for (const { buffer, view } of foreign) {
-      const to = this.#resolve(view);
-      encoder.copyBufferToBuffer(buffer, 0, to.buffer, to.offset, view.bytes);
-    }
-    this.#encode(encoder);
+    this.#copyForeign(encoder, foreign);
+    this.#encodeSteps(encoder, this.#stalePackings(), this.#steps);
     this.#recordHistory(encoder);
     const readback = this.#encodeReadback(encoder, wanted, options.history ?? false);
     device.queue.submit([encoder.finish()]);
@@ -164,6 +173,46 @@ export class GpuPlan implements Plan {
     if (this.#epoch !== this.#host.variables.epoch) this.#bind();
     const { buffer, offset } = this.#resolve(output.view);
     return { buffer, offset, size: output.size * 4 };
+  }
+
+  /**
+   * Runs once with a submit for each kind of step in a row, and waits for each: milliseconds as the host sees
+   * them, the submit's own cost of some hundredths among them. Takes effect like any run.
+   */
+  async profile(feeds: Feeds = {}): Promise<ProfileEntry[]> {
+    this.#checkUsable();
+    const { device, variables } = this.#host;
+    if (this.#epoch !== variables.epoch) this.#bind();
+    const foreign = this.#writeInputs(feeds);
+    const time = async (encode: (encoder: GPUCommandEncoder) => void): Promise<number> => {
+      const encoder = device.createCommandEncoder({ label: `profile of ${this.#program.name}` });
+      encode(encoder);
+      await device.queue.onSubmittedWorkDone();
+      const begin = performance.now();
+      device.queue.submit([encoder.finish()]);
+      await device.queue.onSubmittedWorkDone();
+      return performance.now() - begin;
+    };
+    const entries: ProfileEntry[] = [];
+    const packing = await time((encoder) => {
+      this.#copyForeign(encoder, foreign);
+      this.#encodeSteps(encoder, this.#stalePackings());
+    });
+    entries.push({
+      kernel: '(packing)',
+      label: '',
+      count: this.#packings.length,
+      flops: 0,
+      milliseconds: packing,
+    });
+    for (const { kernel, label, first, count, flops } of groupSteps(this.#program)) {
+      const milliseconds = await time((encoder) => {
+        this.#encodeSteps(encoder, this.#steps.slice(first, first + count));
+      });
+      entries.push({ kernel, label, count, flops, milliseconds });
+    }
+    variables.touch(this.#updated);
+    return entries;
   }
 
   describe(): string {
@@ -226,7 +275,6 @@ export class GpuPlan implements Plan {
   /** Makes every bind group; again only when variables have moved. */
   #bind(): void {
     const { variables, device } = this.#host;
-    variables.ensure(this.#program.variables.map(({ variable }) => variable!));
     const groups = new Map<string, GPUBindGroup>();
     const identities = new Map<GPUBuffer, number>();
     const identify = (buffer: GPUBuffer): number => {
@@ -253,7 +301,7 @@ export class GpuPlan implements Plan {
         });
         groups.set(key, buffers);
       }
-      const bound = { pipeline, buffers, parameterOffset, workgroups };
+      const bound: BoundDispatch = { pipeline, buffers, parameterOffset: [parameterOffset], workgroups };
       parameterOffset += PARAMETER_BYTES;
       return bound;
     };
@@ -291,39 +339,47 @@ export class GpuPlan implements Plan {
     return { buffer: this.#buffers[this.#memory.assignment.get(storage)!]!.gpu, offset };
   }
 
-  #encode(encoder: GPUCommandEncoder): void {
+  #copyForeign(encoder: GPUCommandEncoder, foreign: readonly { buffer: GPUBuffer; view: View }[]): void {
+    for (const { buffer, view } of foreign) {
+      const to = this.#resolve(view);
+      encoder.copyBufferToBuffer(buffer, 0, to.buffer, to.offset, view.bytes);
+    }
+  }
+
+  /** The packed copies to make again before this run. */
+  #stalePackings(): BoundStep[] {
+    return this.#packings.filter(({ variable, packing }) =>
+      this.#host.variables.refreshPacked(variable, packing),
+    );
+  }
+
+  /** Encodes steps in order, dispatches in one pass as far as no copy comes between. */
+  #encodeSteps(encoder: GPUCommandEncoder, ...lists: readonly (readonly BoundStep[])[]): void {
     let pass: GPUComputePassEncoder | null = null;
     let pipeline: GPUComputePipeline | null = null;
     let group: GPUBindGroup | null = null;
-    const dispatch = (bound: BoundDispatch): void => {
-      if (!pass) {
-        pass = encoder.beginComputePass();
-        pipeline = null;
-        group = null;
-      }
-      if (pipeline !== bound.pipeline) pass.setPipeline((pipeline = bound.pipeline));
-      if (group !== bound.buffers) pass.setBindGroup(0, (group = bound.buffers));
-      pass.setBindGroup(1, this.#parameterGroup, [bound.parameterOffset]);
-      const [x, y, z] = bound.workgroups;
-      pass.dispatchWorkgroups(x, y, z);
-    };
-    const endPass = (): void => {
-      pass?.end();
-      pass = null;
-    };
-    for (const { variable, packing, dispatch: bound } of this.#packings) {
-      if (this.#host.variables.refreshPacked(variable, packing)) dispatch(bound);
-    }
-    for (const step of this.#steps) {
-      if ('dispatch' in step) {
-        dispatch(step.dispatch);
-      } else {
-        endPass();
-        const { from, fromOffset, to, toOffset, bytes } = step.copy;
-        encoder.copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
+    for (const steps of lists) {
+      for (const step of steps) {
+        if ('copy' in step) {
+          pass?.end();
+          pass = null;
+          const { from, fromOffset, to, toOffset, bytes } = step.copy;
+          encoder.copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
+          continue;
+        }
+        const bound = step.dispatch;
+        if (!pass) {
+          pass = encoder.beginComputePass();
+          pipeline = null;
+          group = null;
+        }
+        if (pipeline !== bound.pipeline) pass.setPipeline((pipeline = bound.pipeline));
+        if (group !== bound.buffers) pass.setBindGroup(0, (group = bound.buffers));
+        pass.setBindGroup(1, this.#parameterGroup, bound.parameterOffset);
+        pass.dispatchWorkgroups(bound.workgroups[0], bound.workgroups[1], bound.workgroups[2]);
       }
     }
-    endPass();
+    pass?.end();
   }
 
   /** Checks and writes what the run is fed; returns the buffers to copy from on the device. */

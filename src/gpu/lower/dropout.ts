@@ -12,7 +12,12 @@ export const lowerDropout = defineLowering({
     const { p, stream } = node.attributes;
     context.dispatch(dropoutKernel, {
       buffers: { x: context.view(x!), seed: context.view(seed!), y: context.output(y!, 'dropout') },
-      parameters: { count: y!.size, stream, threshold: Math.ceil(Math.fround(p) * 2 ** 24), scale: 1 / (1 - p) },
+      parameters: {
+        count: y!.size,
+        stream,
+        threshold: Math.ceil(Math.fround(p) * 2 ** 24),
+        scale: 1 / (1 - p),
+      },
       workgroups: foldWorkgroups(y!.size, 64),
       label: node.label,
       detail: `p ${p} [${y!.shape.join(',')}]`,

@@ -32,7 +32,7 @@ async function values(context: GpuContext, of: Variable): Promise<string> {
 }
 
 /** A small training step: embedding, LSTM, output, loss, Adam; everything a plan can hold. */
-function recordTraining(graph: Graph, T: number, B: number, V: number, E: number, H: number): Variable[] {
+export function recordTraining(graph: Graph, T: number, B: number, V: number, E: number, H: number): Variable[] {
   const make = (name: string, shape: number[], seed: number): Variable =>
     new Variable({
       name,
@@ -117,7 +117,7 @@ function trainingGraph(
   return { graph, variables: recordTraining(graph, T, B, V, E, H) };
 }
 
-const trainingFeeds = (T: number, B: number, V: number): Record<string, number | Int32Array> => ({
+export const trainingFeeds = (T: number, B: number, V: number): Record<string, number | Int32Array> => ({
   tokens: randomTokens(T * B, V, 1),
   targets: randomTokens(T * B, V, 2),
   learningRate: 0.01,
