@@ -57,17 +57,21 @@ function parse(): { backend: 'webgpu' | 'cpu'; adapter: AdapterChoice; files: st
 }
 
 async function main({ backend, adapter, files }: ReturnType<typeof parse>): Promise<number> {
-  const opened = backend === 'cpu' ? await openCpu() : await openBrowser(adapter);
   let passed = 0;
   try {
-    console.log(opened.description);
-    for (const file of files) {
-      const report = await runFile(file, opened.run);
-      if (report.passed) passed++;
-      console.log(formatReport(report));
+    const opened = backend === 'cpu' ? await openCpu() : await openBrowser(adapter);
+    try {
+      console.log(opened.description);
+      for (const file of files) {
+        const report = await runFile(file, opened.run);
+        if (report.passed) passed++;
+        console.log(formatReport(report));
+      }
+    } finally {
+      await opened.close();
     }
-  } finally {
-    await opened.close();
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
   }
   console.log(`${passed} passed, ${files.length - passed} failed`);
   return passed === files.length ? 0 : 1;

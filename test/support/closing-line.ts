@@ -1,7 +1,7 @@
 /** A vitest reporter that closes the run with `N passed, N failed` alone on a line. */
 import type { Reporter, TestModule } from 'vitest/node';
 
-/** Counts tests; a file that could not run, or an error outside any test, counts as one failure. */
+/** Counts tests; a file or a whole run that could not begin, and an error outside any test, count as one failure each. */
 export default class ClosingLine implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
     let passed = 0;
@@ -16,10 +16,13 @@ export default class ClosingLine implements Reporter {
         else failed++;
       }
     }
-    const line = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
     // Printed at the very end, after the summary and whatever the teardown has to say.
-    process.once('exit', () => {
-      process.stdout.write(`${line}\n`);
+    process.once('exit', (code) => {
+      // A run that could not begin, or was broken off, has no failed test to show for it.
+      if (code !== 0) failed ||= 1;
+      process.stdout.write(
+        `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`,
+      );
     });
   }
 }
