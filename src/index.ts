@@ -62,14 +62,13 @@ export { Dropout } from './nn/dropout.js';
 export type { DropoutOptions } from './nn/dropout.js';
 export { Embedding } from './nn/embedding.js';
 export type { EmbeddingOptions } from './nn/embedding.js';
-export { normal, uniform } from './nn/initializers.js';
 export type { Initializer } from './nn/initializers.js';
 export { Linear } from './nn/linear.js';
 export type { LinearOptions } from './nn/linear.js';
 export { crossEntropy, meanSquaredError } from './nn/losses.js';
 export { Module } from './nn/module.js';
 export type { StateMap, TensorData } from './nn/module.js';
-export { Random, threefry2x32 } from './nn/random.js';
+export { Random } from './nn/random.js';
 export { CarriedState, GRU, LSTM, RecurrentLayer, RNN } from './nn/recurrent.js';
 export type {
   HiddenState,

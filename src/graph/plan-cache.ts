@@ -63,10 +63,7 @@ export class PlanCache<K extends PlanKey> {
     for (const [oldest, dropped] of this.#plans) {
       if (this.#plans.size <= capacity) break;
       this.#plans.delete(oldest);
-      void dropped.then(
-        (p) => p.dispose(),
-        () => undefined,
-      );
+      this.#free(dropped);
     }
     return plan;
   }
@@ -74,11 +71,19 @@ export class PlanCache<K extends PlanKey> {
   /** Frees all plans. */
   dispose(): void {
     this.#disposed = true;
-    for (const plan of this.#plans.values())
+    for (const plan of this.#plans.values()) this.#free(plan);
+    this.#plans.clear();
+  }
+
+  /** At once, or as soon as it has been compiled. */
+  #free(plan: Promise<Plan>): void {
+    const compiled = this.#compiled.get(plan);
+    this.#compiled.delete(plan);
+    if (compiled) compiled.dispose();
+    else
       void plan.then(
-        (p) => p.dispose(),
+        (late) => late.dispose(),
         () => undefined,
       );
-    this.#plans.clear();
   }
 }

@@ -228,7 +228,7 @@ function wholeNumbers(value: JsonValue | undefined): number[] | null {
   const valid = (n: unknown): n is number =>
     Number.isSafeInteger(n) && (n as number) >= 0 && !Object.is(n, -0);
   const items: readonly unknown[] = value;
-  return items.every(valid) ? [...(items)] : null;
+  return items.every(valid) ? [...items] : null;
 }
 
 /** Bytes of a tensor; `null` when no double holds the number. */

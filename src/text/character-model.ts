@@ -213,6 +213,9 @@ export class CharacterModel {
     checkNumber('fit', 'clipNorm', clipNorm, { min: 0 });
     checkNumber('fit', 'validationFraction', validationFraction, { min: 0, below: 1 });
     checkWhole('fit', 'validateEvery', validateEvery, 0);
+    if (learningRate !== undefined && typeof learningRate !== 'function') {
+      checkNumber('fit', 'learningRate', learningRate, { min: 0 });
+    }
     checkText(text, 'text');
     const tokens = this.tokenizer.encode(text);
     const heldOut = Math.floor(tokens.length * validationFraction);

@@ -86,7 +86,8 @@ export class Pacer {
     }
     const count = this.#sinceReading;
     this.#sinceReading = 0;
-    const reading = this.#receive(running, steps.splice(0), count, this.#begin);
+    this.#unread.delete(plan);
+    const reading = this.#receive(running, steps, count, this.#begin);
     // An error goes to whoever waits for the reading: this caller, or the next one that needs it done.
     const settled = reading.catch(() => undefined);
     this.#reading = wanted ? settled : reading;

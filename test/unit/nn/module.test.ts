@@ -1,7 +1,7 @@
 /** Parameters are loaded and saved as a whole, or not at all. */
 import { describe, expect, it } from 'vitest';
 import { CpuExecutor } from '../../../src/cpu/executor.js';
-import type { RnnError} from '../../../src/graph/errors.js';
+import type { RnnError } from '../../../src/graph/errors.js';
 import { ArgumentError, NonFiniteError, ShapeError } from '../../../src/graph/errors.js';
 import { Linear } from '../../../src/nn/linear.js';
 import { Module, type TensorData } from '../../../src/nn/module.js';

@@ -62,7 +62,9 @@ describe('CharacterModel.fit', () => {
       expect(result.losses.length).toBe(120);
       expect(result.losses[0]).toBeGreaterThan(2.5);
       expect(result.losses.at(-1)).toBeLessThan(0.1);
-      const expected = Array.from(VERSE + VERSE).slice(4, 4 + 40).join('');
+      const expected = Array.from(VERSE + VERSE)
+        .slice(4, 4 + 40)
+        .join('');
       expect(await write(model, { prompt: '\n床前明月', length: 40, temperature: 0 })).toBe(expected);
     },
   );
@@ -254,6 +256,7 @@ describe('CharacterModel.fit', () => {
     ['validationFraction 1', TEXT, { validationFraction: 1 }, ArgumentError, /validationFraction is 1/],
     ['a held-out part of nothing', TEXT, { validationFraction: 1e-9 }, TextError, /held-out/],
     ['a negative learningRate', TEXT, { learningRate: -1 }, ArgumentError, /learningRate is -1/],
+    ['a learningRate that is text', TEXT, { learningRate: '0.1' }, ArgumentError, /learningRate is string/],
     ['an optimizer that is none', TEXT, { optimizer: {} }, ArgumentError, /optimizer/],
     ['an option that is none', TEXT, { epochs: 3 }, ArgumentError, /no option "epochs"/],
   ];
@@ -463,7 +466,7 @@ describe('CharacterModel in general', () => {
     model.dispose();
     model[Symbol.dispose]();
     await expect(iterator.next()).rejects.toThrow(DisposedError);
-    expect(model.memory().bytesInUse).toBe(0);
+    expect(model.memory()).toEqual({ bytesInUse: 0, bytesAllocated: 0 });
     await expect(model.fit(TEXT)).rejects.toThrow(DisposedError);
     expect(() => model.generate()).toThrow(DisposedError);
     await expect(model.save()).rejects.toThrow(DisposedError);
@@ -476,9 +479,15 @@ describe('CharacterModel in general', () => {
     await expect(fit).rejects.toThrow(DisposedError);
   });
 
-  it('refuses a disposed executor', () => {
+  it('refuses a disposed executor, before and after', async () => {
     const executor = createExecutor();
+    const model = createModel({ executor });
+    await model.fit(TEXT, SHORT);
     executor.dispose();
+    await expect(model.fit(TEXT, SHORT)).rejects.toThrow(DisposedError);
+    await expect(model.save()).rejects.toThrow(DisposedError);
+    await expect(write(model, { length: 2 })).rejects.toThrow(DisposedError);
+    model.dispose();
     expect(() => createModel({ executor })).toThrow(DisposedError);
   });
 });

@@ -32,17 +32,13 @@ class Probe {
             const member: unknown = Reflect.get(target, key, target);
             return typeof member === 'function' ? (member.bind(target) as unknown) : member;
           }
-          return async (feeds: Feeds, options: RunOptions = {}) => {
+          return (feeds: Feeds, options: RunOptions = {}) => {
             this.runs.push({ feeds, options });
+            // What does not fit is thrown at once, as executors do.
+            const running = target.run(feeds, options);
             this.mostUnread = Math.max(this.mostUnread, ++this.#unread);
             const asked = options.history === true || (options.read?.length ?? 0) > 0;
-            const result = await target.run(feeds, options);
-            if (!asked) return result;
-            // As on a device: asking takes the time of all steps before.
-            const steps = this.#unread;
-            await new Promise((resolve) => setTimeout(resolve, millisecondsPerStep * steps));
-            this.#unread -= steps;
-            return result;
+            return asked ? this.#arrive(running, millisecondsPerStep) : running;
           };
         },
       });
@@ -58,6 +54,15 @@ class Probe {
         return typeof member === 'function' ? (member.bind(target) as unknown) : member;
       },
     });
+  }
+
+  /** As on a device: asking takes the time of all steps before. */
+  async #arrive<R>(running: Promise<R>, millisecondsPerStep: number): Promise<R> {
+    const steps = this.#unread;
+    const result = await running;
+    await new Promise((resolve) => setTimeout(resolve, millisecondsPerStep * steps));
+    this.#unread -= steps;
+    return result;
   }
 }
 
@@ -261,6 +266,17 @@ describe('Trainer.step', () => {
     await trainer.step({ x: { shape: [1], data: Float32Array.of(1) } });
     expect((await executor.read(used))[0]).toBeCloseTo(1.8, 6);
     expect(await executor.read(unused)).toEqual(Float32Array.of(2));
+  });
+});
+
+describe('GPU buffers as inputs', () => {
+  it('are handed to the plan as they are', async () => {
+    const probe = new Probe();
+    const trainer = createTrainer({ executor: probe.executor });
+    const buffer = { size: 32, usage: 0, destroy: () => undefined };
+    const step = trainer.step({ ...batch(), x: { shape: [4, 2], data: buffer } });
+    await expect(step).rejects.toThrow(/a GPU buffer needs the WebGPU executor/);
+    expect(probe.runs[0]!.feeds['x']).toBe(buffer);
   });
 });
 
