@@ -108,6 +108,7 @@ export class CharacterTraining {
     let stopped = false;
     while (step < steps) {
       const stopping = signal?.aborted ?? false;
+      if (stopping) await log.report(await trainer.settle(), null);
       if (stopping && trainer.unreported === 0) {
         stopped = true;
         break;
@@ -117,7 +118,7 @@ export class CharacterTraining {
       step++;
       if (work.learningRate) this.optimizer.learningRate = work.learningRate(step);
       const validates = !stopping && log.validatesAfter(step);
-      // A stop takes one more step where losses are still on the device, so that none is lost.
+      // Where losses are still on the device, a stop takes one more step, so that none is lost.
       const flush = stopping || validates || step === steps;
       const { records } = await trainer.step(toBatch(batch), { flush });
       const validationLoss = validates ? await log.timed(() => this.#validate(work)) : null;

@@ -31,6 +31,8 @@ export class Pacer {
   #records: StepRecord[] = [];
   #interval = 1;
   #sinceReading = 0;
+  /** Steps whose numbers are under way. */
+  #arriving = 0;
   #begin = 0;
   #arrived = 0;
   #milliseconds = 0;
@@ -42,7 +44,7 @@ export class Pacer {
 
   /** Steps whose records have not been taken yet. */
   get unreported(): number {
-    let count = this.#records.length;
+    let count = this.#records.length + this.#arriving;
     for (const steps of this.#unread.values()) count += steps.length;
     return count;
   }
@@ -52,6 +54,13 @@ export class Pacer {
     const records = this.#records;
     this.#records = [];
     return records;
+  }
+
+  /** Resolves when the reading under way has arrived. */
+  async settle(): Promise<void> {
+    const reading = this.#reading;
+    this.#reading = null;
+    await reading;
   }
 
   /**
@@ -67,12 +76,8 @@ export class Pacer {
     const { read = [], flush = false } = options;
     const wanted = flush || read.length > 0;
     const due = wanted || this.#sinceReading + 1 >= this.#interval;
-    if (due) {
-      // One reading at a time: its records must be sorted in before the next are.
-      const previous = this.#reading;
-      this.#reading = null;
-      await previous;
-    }
+    // One reading at a time: its records must be sorted in before the next are.
+    if (due) await this.settle();
     if (this.#sinceReading === 0) this.#begin = performance.now();
     // What does not fit is thrown here, before anything is counted.
     const running = plan.run(feeds, due ? { read, history: true } : {});
@@ -100,10 +105,15 @@ export class Pacer {
     count: number,
     begin: number,
   ): Promise<RunResult> {
-    const result = await running;
-    this.#collect(steps, result);
-    this.#measure(count, begin);
-    return result;
+    this.#arriving += steps.length;
+    try {
+      const result = await running;
+      this.#collect(steps, result);
+      this.#measure(count, begin);
+      return result;
+    } finally {
+      this.#arriving -= steps.length;
+    }
   }
 
   #collect(steps: readonly number[], { history }: RunResult): void {

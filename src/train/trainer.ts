@@ -200,6 +200,17 @@ export class Trainer {
     return { step, records: this.#pacer.takeRecords(), outputs };
   }
 
+  /**
+   * Waits for the losses that are under way and gives them. Those of later steps come with the next
+   * `step`; see {@link unreported}.
+   */
+  async settle(): Promise<readonly StepRecord[]> {
+    this.#checkAlive();
+    await this.#queue;
+    await this.#pacer.settle();
+    return this.#pacer.takeRecords();
+  }
+
   /** The loss of one batch, without dropout and without learning. */
   async evaluate(
     batch: Batch,

@@ -111,6 +111,24 @@ describe('Trainer.step', () => {
     }
   });
 
+  it('counts what it has not reported, and settles what is under way', async () => {
+    const trainer = createTrainer({ executor: new Probe(5).executor });
+    let reported = 0;
+    let underWay = 0;
+    for (let step = 1; step <= 60; step++) {
+      reported += (await trainer.step(batch())).records.length;
+      expect(reported + trainer.unreported).toBe(step);
+      if (step % 7 !== 0) continue;
+      const records = await trainer.settle();
+      reported += records.length;
+      underWay += records.length;
+      expect(reported + trainer.unreported).toBe(step);
+    }
+    expect(underWay).toBeGreaterThan(0);
+    await trainer.step(batch(), { flush: true });
+    expect(trainer.unreported).toBe(0);
+  });
+
   it('waits only every few steps, with little in flight', async () => {
     const probe = new Probe(3);
     const trainer = createTrainer({ executor: probe.executor });
