@@ -19,7 +19,7 @@ export default defineConfig({
         test: {
           name: 'lint',
           include: ['test/lint/**/*.test.ts'],
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           sequence: { groupOrder: 0 },
         },
       },
