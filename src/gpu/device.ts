@@ -24,7 +24,7 @@ export interface DeviceOptions {
 /** Requests an adapter and a device with the limits that large models need, or takes the caller's device. */
 export async function openDevice(options: DeviceOptions = {}): Promise<OpenedDevice> {
   if (options.device) {
-    const device = options.device as GPUDevice;
+    const device = options.device;
     return { device, owned: false, description: describeAdapter(adapterInfo(device)) };
   }
   const adapter = (options.adapter as GPUAdapter | undefined) ?? (await requestAdapter(options));
@@ -37,7 +37,8 @@ export async function openDevice(options: DeviceOptions = {}): Promise<OpenedDev
 }
 
 async function requestAdapter(options: DeviceOptions): Promise<GPUAdapter> {
-  const gpu = (options.gpu ?? globalThis.navigator?.gpu) as GPU | undefined;
+  const gpu = (options.gpu ?? (globalThis as { readonly navigator?: Partial<Navigator> }).navigator?.gpu) as
+    GPU | undefined;
   if (!gpu) {
     throw new DeviceError({
       culprit: 'WebGPU',

@@ -48,7 +48,7 @@ export class GpuExecutor implements Executor {
 
   /** The device that the work runs on, for applications that share buffers with it. */
   get device(): DeviceLike {
-    return this.#opened.device as DeviceLike;
+    return this.#opened.device;
   }
 
   async compile(graph: Graph): Promise<GpuPlan> {
@@ -56,7 +56,6 @@ export class GpuExecutor implements Executor {
     const { device } = this.#opened;
     const { program, groups } = lowerGraph(graph);
     device.pushErrorScope('out-of-memory');
-    let plan: GpuPlan;
     try {
       for (const group of groups) this.#variables.placeTogether(group);
       this.#variables.ensure(program.variables.map(({ variable }) => variable!));
@@ -72,7 +71,7 @@ export class GpuExecutor implements Executor {
       onDispose: (disposed: GpuPlan) => this.#plans.delete(disposed),
     };
     // Kernels compile outside the scope: scopes nest by time, and other plans may be compiling meanwhile.
-    plan = await GpuPlan.create(host, program);
+    const plan = await GpuPlan.create(host, program);
     this.#plans.add(plan);
     return plan;
   }

@@ -57,7 +57,7 @@ export function writeParameters<P extends Parameters>(
 ): void {
   let at = offset;
   for (const [name, type] of Object.entries(kernel.parameters)) {
-    const value = values[name as keyof P] as number | boolean | readonly number[];
+    const value = values[name as keyof P];
     at = Math.ceil(at / SIZES[type]) * SIZES[type];
     if (type === 'f32') target.setFloat32(at, Number(value), true);
     else if (type === 'u32') target.setUint32(at, Number(value), true);

@@ -1,9 +1,15 @@
 /** What a lowering rule works with: views of values, memory to ask for, and the list of steps it appends to. */
-import { DeviceError } from '../../graph/errors.js';
+import { DeviceError, LimitError } from '../../graph/errors.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Operation } from '../../graph/operation.js';
 import type { Node, Value, Variable } from '../../graph/value.js';
-import type { Bindings, Kernel, Parameters, ParameterValues } from '../kernel.js';
+import {
+  MAX_WORKGROUPS,
+  type Bindings,
+  type Kernel,
+  type Parameters,
+  type ParameterValues,
+} from '../kernel.js';
 import { alignUp, ALIGNMENT, type Storage, type StorageRole, type View } from '../memory.js';
 import type { DispatchStep, Packing, Step } from '../program.js';
 
@@ -257,6 +263,14 @@ export class LoweringContext {
       this.copy(view, copy, label);
       return copy;
     });
+    const most = Math.max(...workgroups);
+    if (most > MAX_WORKGROUPS) {
+      throw new LimitError({
+        culprit: `${kernel.name} ${label}`.trim(),
+        problem: `needs ${most} workgroups, maxComputeWorkgroupsPerDimension is ${MAX_WORKGROUPS}`,
+        remedy: 'use a smaller batch, sequence or model',
+      });
+    }
     this.#target.push({ type: 'dispatch', kernel, views, parameters, workgroups, label, detail, flops });
   }
 

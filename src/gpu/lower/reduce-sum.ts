@@ -72,8 +72,9 @@ export const lowerReduceSum = defineLowering({
     const kept = shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
     // The summed axes must lie together: if they do not, they are brought to the end first.
     const together = axes.every((axis, i) => i === 0 || axis === axes[i - 1]! + 1);
-    let [outer, reduced, inner] = [sizeOf(kept.map((axis) => shape[axis]!)), 1, 1];
-    reduced = sizeOf(axes.map((axis) => shape[axis]!));
+    const reduced = sizeOf(axes.map((axis) => shape[axis]!));
+    let outer = sizeOf(kept.map((axis) => shape[axis]!));
+    let inner = 1;
     if (together && axes.length > 0) {
       outer = sizeOf(shape.slice(0, axes[0]));
       inner = sizeOf(shape.slice(axes.at(-1)! + 1));

@@ -32,7 +32,14 @@ async function values(context: GpuContext, of: Variable): Promise<string> {
 }
 
 /** A small training step: embedding, LSTM, output, loss, Adam; everything a plan can hold. */
-export function recordTraining(graph: Graph, T: number, B: number, V: number, E: number, H: number): Variable[] {
+export function recordTraining(
+  graph: Graph,
+  T: number,
+  B: number,
+  V: number,
+  E: number,
+  H: number,
+): Variable[] {
   const make = (name: string, shape: number[], seed: number): Variable =>
     new Variable({
       name,
@@ -324,6 +331,18 @@ export const cases: readonly GpuCase[] = [
       const message = await failure(() => executor.compile(graph));
       check(message.startsWith('LimitError') && message.includes('max'), message);
       check(executor.memory().bytesInUse === before, 'something was kept');
+    },
+  },
+  {
+    name: 'more workgroups than a dispatch can have are refused, naming the limit',
+    async run(context) {
+      const graph = new Graph('tall');
+      graph.output('y', ops.matmul(graph.input('x', [2 ** 23, 1]), graph.input('z', [1, 1])));
+      const message = await failure(() => context.executor.compile(graph));
+      check(
+        message.startsWith('LimitError') && message.includes('maxComputeWorkgroupsPerDimension'),
+        message,
+      );
     },
   },
   {
