@@ -5,7 +5,7 @@ import type { Graph } from '../graph/graph.js';
 import { checkChoice, checkFlag, checkNumber, checkOptions, checkWhole } from '../graph/options.js';
 import { formatShape, sameShape } from '../graph/shape.js';
 import { Variable, type Value } from '../graph/value.js';
-import { CELLS, type CellDescription, type CellName } from '../ops/cells.js';
+import { CELLS, type ActivationName, type CellDescription, type CellName } from '../ops/cells.js';
 import { stack } from '../ops/concat.js';
 import { recurrent } from '../ops/recurrent.js';
 import { reshape } from '../ops/reshape.js';
@@ -84,10 +84,17 @@ export abstract class RecurrentLayer<State extends object> extends Module {
   readonly numLayers: number;
   readonly dropout: number;
   readonly cell: CellDescription;
+  readonly #activation: ActivationName;
   readonly #layers: readonly LayerParameters[];
 
   /** @throws ArgumentError for an option out of range or unknown */
-  constructor(kind: string, cell: CellName, options: RecurrentOptions, moreOptions: readonly string[] = []) {
+  constructor(
+    kind: string,
+    cell: CellName,
+    options: RecurrentOptions,
+    moreOptions: readonly string[] = [],
+    activation: ActivationName = 'tanh',
+  ) {
     super(kind, options.name);
     checkOptions(this.culprit, options, [...OPTION_NAMES, ...moreOptions]);
     const { inputSize, hiddenSize, numLayers = 1, bias = true, dropout = 0, seed = randomSeed() } = options;
@@ -102,6 +109,7 @@ export abstract class RecurrentLayer<State extends object> extends Module {
     this.numLayers = numLayers;
     this.dropout = dropout;
     this.cell = CELLS[cell];
+    this.#activation = activation;
     this.#layers = Array.from({ length: numLayers }, (_, layer) => this.#createLayer(layer, bias, seed));
   }
 
@@ -155,6 +163,7 @@ export abstract class RecurrentLayer<State extends object> extends Module {
     const { weightIh, weightHh, biasIh, biasHh } = parameters;
     return recurrent({
       cell: this.cell.name,
+      activation: this.#activation,
       x,
       weightIh: graph.read(weightIh),
       weightHh: graph.read(weightHh),
@@ -266,7 +275,7 @@ export class RNN extends RecurrentLayer<HiddenState> {
     const { nonlinearity = 'tanh' } = options;
     const culprit = options.name ? `rnn "${options.name}"` : 'rnn';
     checkChoice(culprit, 'nonlinearity', nonlinearity, ['tanh', 'relu']);
-    super('rnn', `rnn_${nonlinearity}`, options, ['nonlinearity']);
+    super('rnn', 'rnn', options, ['nonlinearity'], nonlinearity);
   }
 }
 
