@@ -17,6 +17,7 @@ import { recurrentBackwardKernel, recurrentKernel } from './recurrent.js';
 import { reduceSumKernel } from './reduce-sum.js';
 import { reshapeKernel } from './reshape.js';
 import { scanKernel } from './scan.js';
+import { sequenceMaskKernel } from './sequence-mask.js';
 import { sliceKernel } from './slice.js';
 import { softmaxCrossEntropyBackwardKernel, softmaxCrossEntropyKernel } from './softmax-cross-entropy.js';
 import { softmaxBackwardKernel, softmaxKernel } from './softmax.js';
@@ -48,6 +49,7 @@ const KERNELS = new Map<unknown, Kernel<never>>([
   entry(reduceSumKernel),
   entry(reshapeKernel),
   entry(scanKernel),
+  entry(sequenceMaskKernel),
   entry(sliceKernel),
   entry(softmaxKernel),
   entry(softmaxBackwardKernel),

@@ -1,199 +1,70 @@
-/** `recurrent` and its backward on the CPU: one driver over time for every cell. */
+/** `recurrent` and its backward on the CPU: each direction by the driver in `recurrent/`. */
 import { CELLS } from '../ops/cells.js';
 import {
-  RECURRENT_INPUTS,
+  backwardInputPlaces,
+  directionInputs,
   recurrentBackwardOperation,
   recurrentOperation,
   recurrentSizes,
-  type RecurrentAttributes,
 } from '../ops/recurrent.js';
+import type { RecurrentAttributes } from '../ops/recurrent-attributes.js';
 import type { Node } from '../graph/value.js';
-import { CELL_EQUATIONS } from './cells.js';
-import { defineKernel, Residual, type KernelCall } from './kernel.js';
-import { product, sumRows, transposeInto } from './product.js';
+import { defineKernel, outputSize, Residual, type KernelCall } from './kernel.js';
+import { DirectionRun } from './recurrent/direction.js';
 import type { RealArray } from './storage.js';
 
-/** The initial states, zeros where absent. */
-function initialStates(call: KernelCall<RecurrentAttributes>, units: number): RealArray[] {
-  return CELLS[call.attributes.cell].states.map(
-    (_, s) => call.optional(RECURRENT_INPUTS.states + s) ?? call.scratch(units).fill(0),
-  );
-}
-
-/** Step `t` of a sequence of blocks of `size` elements. */
-function at(sequence: RealArray, t: number, size: number): RealArray {
-  return sequence.subarray(t * size, (t + 1) * size);
-}
-
-/**
- * The input's part of all gates in one product over all steps; then, a step at a time, the hidden state's
- * part and the cell. The residual is `[saved, ...sequences of the states but the first]`.
- */
+/** The residual is what each direction traced, one after the other. */
 export const recurrentKernel = defineKernel(
   recurrentOperation,
   (call) => {
-    const { cell } = call.attributes;
-    const { T, B, I, H, G } = recurrentSizes(call.node.inputs, cell);
-    const { saved: savedCount, forward } = CELL_EQUATIONS[cell];
+    const { cell, directions } = call.attributes;
     const stateCount = CELLS[cell].states.length;
-    const weightHh = call.real(RECURRENT_INPUTS.weightHh);
-    const biasHh = call.optional(RECURRENT_INPUTS.biasHh);
-    const units = B * H;
-    const rows = G * H;
-
-    const fromInput = call.scratch(T * B * rows);
-    const weightIh = call.real(RECURRENT_INPUTS.weightIh);
-    const biasIh = call.optional(RECURRENT_INPUTS.biasIh);
-    product(fromInput, call.real(RECURRENT_INPUTS.x), weightIh, T * B, rows, I, biasIh);
-
-    // Without a backward, two steps of the states but the first are kept, and one of what a step saves.
-    const keep = call.wanted(1 + stateCount);
-    const array = (steps: number, size: number): RealArray =>
-      keep ? call.allocate(T * size) : call.scratch(Math.min(steps, T) * size);
-    const y = call.allocate(T * units);
-    const saved = array(1, B * savedCount * H);
-    const others = Array.from({ length: stateCount - 1 }, () => array(2, units));
-    const place = (t: number, steps: number): number => (keep ? t : t % steps);
-    const statesAt = (t: number): RealArray[] => [
-      at(y, t, units),
-      ...others.map((sequence) => at(sequence, place(t, 2), units)),
-    ];
-
-    const fromHidden = call.scratch(B * rows);
-    let states = initialStates(call, units);
-    for (let t = 0; t < T; t++) {
-      product(fromHidden, states[0]!, weightHh, B, rows, H, biasHh);
-      const next = statesAt(t);
-      forward({
-        B,
-        H,
-        fromInput: at(fromInput, t, B * rows),
-        fromHidden,
-        states,
-        next,
-        saved: at(saved, place(t, 1), B * savedCount * H),
-      });
-      states = next;
-    }
-    const finals = states.map((state, s) => {
-      if (!call.wanted(1 + s)) return null;
-      const copy = call.allocate(units);
-      copy.set(state);
-      return copy;
-    });
-    return [y, ...finals, keep ? new Residual([saved, ...others]) : null];
+    const residualPlace = 1 + directions.length * stateCount;
+    const keep = call.wanted(residualPlace);
+    const y = call.allocate(outputSize(call.node));
+    const runs = directions.map((_, d) => new DirectionRun(call, d).forward(y, keep));
+    const finals = runs.flatMap((run, d) =>
+      run.finals.map((state, s) => (call.wanted(1 + d * stateCount + s) ? copyOf(call, state) : null)),
+    );
+    return [y, ...finals, keep ? new Residual(runs.flatMap((run) => run.trace)) : null];
   },
-  (node) => {
-    const { T, B, I, H, G } = recurrentSizes(node.inputs, node.attributes.cell);
-    return 2 * T * B * G * H * (I + H) + 10 * T * B * G * H;
-  },
+  (node) => multiplications(node) * 2 + elements(node) * 10,
 );
 
-/** Steps from last to first give the gradients by all gates; the weights' gradients are products over all steps. */
+/** The input's gradient is the sum of the directions'; all others are a direction's own. */
 export const recurrentBackwardKernel = defineKernel(
   recurrentBackwardOperation,
   (call) => {
-    const { cell } = call.attributes;
-    const { T, B, I, H, G } = recurrentSizes(call.node.inputs, cell);
-    const { saved: savedCount, splits, backward } = CELL_EQUATIONS[cell];
+    const { cell, directions } = call.attributes;
     const stateCount = CELLS[cell].states.length;
-    const first = RECURRENT_INPUTS.states + stateCount;
-    const y = call.real(first);
-    const [saved, ...others] = call.residual(first + 1) as readonly [RealArray, ...RealArray[]];
-    const dY = call.optional(first + 2);
-    const weightHh = call.real(RECURRENT_INPUTS.weightHh);
-    const units = B * H;
-    const rows = G * H;
-    const steps = T * B;
-
-    const initial = initialStates(call, units);
-    const sequences = [y, ...others];
-    const statesAfter = (t: number): RealArray[] =>
-      t < 0 ? initial : sequences.map((sequence) => at(sequence, t, units));
-
-    const transposedHh = call.scratch(rows * H);
-    transposeInto(transposedHh, weightHh, rows, H);
-    const dInput = call.scratch(steps * rows);
-    const dHidden = splits ? call.scratch(steps * rows) : dInput;
-    let dNext = initial.map((_, s) => {
-      const array = call.scratch(units);
-      const dFinal = call.optional(first + 3 + s);
-      if (dFinal) array.set(dFinal);
-      else array.fill(0);
-      return array;
+    const places = backwardInputPlaces(call.attributes);
+    const residual = [...call.residual(places.residual)];
+    const dX = call.wanted(0) ? call.allocate(outputSize(call.node)) : null;
+    const gradients = directions.flatMap((_, d) => {
+      const dFinals = CELLS[cell].states.map((_, s) => call.optional(places.dFinals + d * stateCount + s));
+      const run = new DirectionRun(call, d);
+      return run.backward(call.real(places.y), residual, call.optional(places.dY), dFinals, dX);
     });
-    let dStates = initial.map(() => call.scratch(units));
-    for (let t = T - 1; t >= 0; t--) {
-      if (dY) {
-        const dH = dNext[0]!;
-        for (let k = 0; k < units; k++) dH[k] = dH[k]! + dY[t * units + k]!;
-      }
-      const dHiddenNow = at(dHidden, t, B * rows);
-      backward({
-        B,
-        H,
-        states: statesAfter(t - 1),
-        next: statesAfter(t),
-        saved: at(saved, t, B * savedCount * H),
-        dNext,
-        dStates,
-        dInput: at(dInput, t, B * rows),
-        dHidden: dHiddenNow,
-      });
-      product(dStates[0]!, dHiddenNow, transposedHh, B, H, rows, null, true);
-      [dNext, dStates] = [dStates, dNext];
-    }
-
-    const ifWanted = (index: number, compute: () => RealArray): RealArray | null =>
-      call.wanted(index) ? compute() : null;
-    /** `gates[T·B,G·H]ᵀ · rightᵀ`, where `right` is `[columns,T·B]`. */
-    const weightGradient = (gates: RealArray, right: RealArray, columns: number): RealArray => {
-      const gatesByRow = call.scratch(rows * steps);
-      transposeInto(gatesByRow, gates, steps, rows);
-      const result = call.allocate(rows * columns);
-      product(result, gatesByRow, right, rows, columns, steps);
-      return result;
-    };
-    const biasGradient = (gates: RealArray): RealArray => {
-      const result = call.allocate(rows);
-      sumRows(result, gates, steps, rows);
-      return result;
-    };
-    return [
-      ifWanted(0, () => {
-        const transposedIh = call.scratch(rows * I);
-        transposeInto(transposedIh, call.real(RECURRENT_INPUTS.weightIh), rows, I);
-        const dX = call.allocate(steps * I);
-        product(dX, dInput, transposedIh, steps, I, rows);
-        return dX;
-      }),
-      ifWanted(1, () => {
-        const inputs = call.scratch(I * steps);
-        transposeInto(inputs, call.real(RECURRENT_INPUTS.x), steps, I);
-        return weightGradient(dInput, inputs, I);
-      }),
-      ifWanted(2, () => {
-        // The hidden state that step t saw is the initial one, then y[t − 1].
-        const hidden = call.scratch(H * steps);
-        transposeInto(hidden, initial[0]!, B, H, steps);
-        transposeInto(hidden, y, steps - B, H, steps, B);
-        return weightGradient(dHidden, hidden, H);
-      }),
-      ifWanted(3, () => biasGradient(dInput)),
-      ifWanted(4, () => biasGradient(dHidden)),
-      ...dNext.map((array, s) =>
-        ifWanted(RECURRENT_INPUTS.states + s, () => {
-          const copy = call.allocate(units);
-          copy.set(array);
-          return copy;
-        }),
-      ),
-    ];
+    return [dX, ...gradients];
   },
-  (node) => recurrentBackwardFlops(node),
+  (node) => multiplications(node) * 4 + elements(node) * 15,
 );
 
-function recurrentBackwardFlops(node: Node<RecurrentAttributes>): number {
-  const { T, B, I, H, G } = recurrentSizes(node.inputs, node.attributes.cell);
-  return 4 * T * B * G * H * (I + H) + 15 * T * B * G * H;
+function copyOf(call: KernelCall<RecurrentAttributes>, array: RealArray): RealArray {
+  const copy = call.allocate(array.length);
+  copy.set(array);
+  return copy;
+}
+
+/** Multiplications in the products of one forward pass. */
+function multiplications(node: Node<RecurrentAttributes>): number {
+  const { T, B, I, H, R, D, G } = recurrentSizes(node.inputs, node.attributes);
+  const projection = directionInputs(node.inputs, 0, node.attributes.cell).weightHr ? R * H : 0;
+  return T * B * D * (G * H * (I + R) + projection);
+}
+
+/** Gates computed in one forward pass. */
+function elements(node: Node<RecurrentAttributes>): number {
+  const { T, B, H, D, G } = recurrentSizes(node.inputs, node.attributes);
+  return T * B * D * G * H;
 }
