@@ -1,6 +1,6 @@
 // y[i] = x[i]·scale where the random number of element i is at least threshold, else 0
 //
-// Random numbers: Threefry-2x32 with 20 rounds (Salmon et al. 2011), key (seed, stream), counter (i, 0); the
+// Random numbers: Threefry-2x32 with 20 rounds (Salmon et al. 2011), key (seed, stream), counter (i, purpose); the
 // first word's upper 24 bits. Whole numbers throughout, so the same mask on every device.
 //
 //   x     [count]
@@ -12,6 +12,7 @@
 struct Params {
   count: u32,
   stream: u32,
+  purpose: u32,    // tells masks of one stream apart
   threshold: u32,  // ⌈p·2²⁴⌉
   scale: f32,      // 1/(1−p)
 }
@@ -25,7 +26,7 @@ struct Params {
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) workgroups: vec3u, @builtin(local_invocation_index) local: u32) {
   let i = linear_index(workgroup, workgroups, local, 64u);
   if (i < params.count) {
-    let random = threefry2x32(vec2u(seed[0], params.stream), vec2u(i, 0u)).x >> 8u;
+    let random = threefry2x32(vec2u(seed[0], params.stream), vec2u(i, params.purpose)).x >> 8u;
     y[i] = select(0.0, x[i] * params.scale, random >= params.threshold);
   }
 }

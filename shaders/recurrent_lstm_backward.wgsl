@@ -1,119 +1,133 @@
-// One time step of the backward pass of an LSTM layer: recurrent product and gate derivatives in one dispatch.
-// dh = dy + dgates(t+1)·W_hh, dc = dc(t+1)⊙f(t+1) + dh⊙o⊙(1 − tanh²c), then through each gate's derivative
+// One time step of the backward pass of an LSTM layer, both directions at once: recurrent product and gate
+// derivatives in one dispatch. dh = dy + dgates(next)·W_hh, dc = f(next)⊙dc(next) + dh⊙o⊙tanh'(c), then through
+// each gate. With a projection the product is dh·W_hr instead, whose dh recurrent_project_backward.wgsl computes.
 //
-//   gates       [T·B, 4, H] in: i,f,g,o; out: the gradients of their pre-activations
-//   weight      [4, H, H]   W_hh: gate, unit, k
-//   c           states by step, [B,H] each
-//   dy          [T·B, H]    gradient of the outputs, read when has_dy
-//   dc          [B, H]      in: f(t+1)⊙dc(t+1); out: f⊙dc. After step 0 it is the gradient of the initial c
-//   dh_final    [B, H]      gradient of the final h, read when has_dh_final
-//   dh_initial  [B, H]      assigned when only_initial
+//   gates    [D, T·B, 4, H] in: i,f,g,o; out: the gradients of their pre-activations; elsewhere in it, the source
+//   weight   [D, n, H]      W_hh: gate and unit, k; or W_hr
+//   c        states by step, [B, H] each
+//   dy       [D, T·B, H]    gradient of the outputs, read when has_dy
+//   carry    gradients of h and c, [B, H] each, on their way to the step before; at the end, of the initial states;
+//            and, with peepholes, their gradients by batch row, [3, B, H], summed over the steps
+//   mask     [T·B]          0 where a sequence has ended
+//   vectors  [D, 7, H]      peepholes of i,f,o behind four biases, read when has_peephole
+//   seed     one whole number
 //
 // One invocation computes eight batch rows of eight units, in four 4×4 accumulators.
-// Workgroups: ⌈⌈B/8⌉·⌈H/8⌉ / 16⌉. H is padded to a multiple of four, with zeros.
-
-struct Params {
-  batch: u32,           // B
-  hidden_quads: u32,    // H/4
-  gates_row: u32,       // row t·B of the gates
-  next_row: u32,        // row (t+1)·B of the gates
-  h_read: u32,          // where h(t−1) begins, in vec4 (rnn: h(t))
-  c_read: u32,          // where c(t−1) begins, in vec4 (cells with c)
-  c_now: u32,           // where c(t) begins, in vec4 (cells with c)
-  has_next: u32,        // 0: no step comes after this one
-  has_previous: u32,    // 0: the state before this step is zero
-  has_dy: u32,
-  has_dh_final: u32,    // 1: add dh_final, at the last step
-  has_carry: u32,       // 0: the carried gradient is zero
-  only_initial: u32,    // 1: no step, only assign dh_initial, the gradient of the initial h
-  activation: u32,      // rnn: 0 tanh, 1 relu
-}
+// Workgroups: (⌈⌈B/8⌉·⌈units/8⌉ / 16⌉, 1, D). Widths are padded to a multiple of four, with zeros.
 
 @group(0) @binding(0) var<storage, read_write> gates: array<vec4f>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4f>;
 @group(0) @binding(2) var<storage, read> c: array<vec4f>;
 @group(0) @binding(3) var<storage, read> dy: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> dc: array<vec4f>;
-@group(0) @binding(5) var<storage, read> dh_final: array<vec4f>;
-@group(0) @binding(6) var<storage, read_write> dh_initial: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> carry: array<vec4f>;
+@group(0) @binding(5) var<storage, read> mask: array<i32>;
+@group(0) @binding(6) var<storage, read> vectors: array<vec4f>;
+@group(0) @binding(7) var<storage, read> seed: array<u32>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-// The cell backwards, for batch row `row` and units 4·quad to 4·quad + 3, from the product with W_hh.
-fn finish(row: u32, quad: u32, sum: vec4f) {
-  let quads = params.hidden_quads;
-  let at = row * quads + quad;
-  var dh = sum;
-  if (params.has_dh_final != 0u) {
-    dh += dh_final[at];
-  }
-  if (params.only_initial != 0u) {
-    dh_initial[at] = dh;
+fn add_peephole_gradients(direction: u32, at: u32, d_i: vec4f, d_f: vec4f, d_o: vec4f) {
+  if (params.has_peephole == 0u) {
     return;
   }
-  if (params.has_dy != 0u) {
-    dh += dy[params.gates_row * quads + at];
+  let size = params.batch * params.hidden_quads;
+  let first = params.peephole_sums[direction] + at;
+  if (params.first_step != 0u) {
+    carry[first] = d_i;
+    carry[first + size] = d_f;
+    carry[first + 2u * size] = d_o;
+  } else {
+    carry[first] += d_i;
+    carry[first + size] += d_f;
+    carry[first + 2u * size] += d_o;
   }
-  let first = (params.gates_row + row) * 4u * quads + quad;
+}
+
+// The cell backwards, for batch row `row` and units 4·quad to 4·quad + 3, from the product.
+fn finish(direction: u32, row: u32, quad: u32, sum: vec4f) {
+  let quads = params.hidden_quads;
+  let at = row * quads + quad;
+  let dh = state_gradient(direction, row, quad, sum);
+  if (params.only_initial != 0u) {
+    carry[params.carry_h[direction] + at] = dh;
+    return;
+  }
+  var dc_next = vec4f();
+  if (params.has_carry_c != 0u) {
+    dc_next = carry[params.carry_c[direction] + at];
+  }
+  let first = (params.gates_row[direction] + row) * 4u * quads + quad;
+  if (!is_step(direction, row)) {
+    for (var gate = 0u; gate < 4u; gate++) {
+      gates[first + gate * quads] = vec4f(0.0);
+    }
+    carry[params.carry_c[direction] + at] = dc_next;
+    add_peephole_gradients(direction, at, vec4f(0.0), vec4f(0.0), vec4f(0.0));
+    if (params.keep_carry_h != 0u) {
+      carry[params.carry_h[direction] + at] = dh;
+    }
+    return;
+  }
   let i = gates[first];
   let f = gates[first + quads];
   let g = gates[first + 2u * quads];
   let o = gates[first + 3u * quads];
-  let tanh_c = safe_tanh(c[params.c_now + at]);
-  var c_previous = vec4f();
+  var c_old = vec4f();
   if (params.has_previous != 0u) {
-    c_previous = c[params.c_read + at];
+    c_old = c[params.c_read[direction] + at];
   }
-  var dc_now = dh * o * (1.0 - tanh_c * tanh_c);
-  if (params.has_carry != 0u) {
-    dc_now += dc[at];
+  let c_new = clipped(f * c_old + i * g, params.cell_clip);
+  let out = activate(params.output_activation, c_new);
+  let h_share = zoneout_share(direction, row, quad, params.state_width, 0u);
+  let c_share = zoneout_share(direction, row, quad, params.hidden_width, 1u);
+  let dh_new = dh * (1.0 - h_share);
+  let d_o = dh_new * out * clipped_slope(params.gate_activation, o, params.gate_clip);
+  var dc = dh_new * o * slope(params.output_activation, out) + dc_next * (1.0 - c_share);
+  let vector = direction * params.vector_stride + quad;
+  if (params.has_peephole != 0u) {
+    dc += d_o * vectors[vector + 6u * quads];
   }
-  dc[at] = dc_now * f;
-  gates[first] = dc_now * g * i * (1.0 - i);
-  gates[first + quads] = dc_now * c_previous * f * (1.0 - f);
-  gates[first + 2u * quads] = dc_now * i * (1.0 - g * g);
-  gates[first + 3u * quads] = dh * tanh_c * o * (1.0 - o);
+  if (params.cell_clip > 0.0) {
+    dc = select(vec4f(0.0), dc, abs(c_new) < vec4f(params.cell_clip));
+  }
+  let gate_slope_i = clipped_slope(params.gate_activation, i, params.gate_clip);
+  var d_i = dc * g * gate_slope_i;
+  var d_f = dc * c_old * clipped_slope(params.gate_activation, f, params.gate_clip);
+  if (params.coupled != 0u) {
+    d_i = dc * (g - c_old) * gate_slope_i;
+    d_f = vec4f(0.0);
+  }
+  var dc_old = dc * f + dc_next * c_share;
+  if (params.has_peephole != 0u) {
+    add_peephole_gradients(direction, at, d_i * c_old, d_f * c_old, d_o * c_new);
+    dc_old += d_i * vectors[vector + 4u * quads] + d_f * vectors[vector + 5u * quads];
+  }
+  carry[params.carry_c[direction] + at] = dc_old;
+  if (params.keep_carry_h != 0u) {
+    carry[params.carry_h[direction] + at] = dh * h_share;
+  }
+  gates[first] = d_i;
+  gates[first + quads] = d_f;
+  gates[first + 2u * quads] = dc * i * clipped_slope(params.activation, g, params.gate_clip);
+  gates[first + 3u * quads] = d_o;
 }
 
 @compute @workgroup_size(16)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  let quads = params.hidden_quads;
+  let direction = id.z;
+  let quads = params.unit_quads;
   let pairs = (quads + 1u) / 2u;
   let quad0 = id.x % pairs * 2u;
   let row0 = id.x / pairs * 8u;
   if (row0 >= params.batch) {
     return;
   }
-  // An odd last quad and rows past the batch repeat their neighbour.
+  // An odd last quad repeats its neighbour.
   let quad1 = min(quad0 + 1u, quads - 1u);
-  var upper_left = mat4x4f();  // column = batch row, component = unit
-  var upper_right = mat4x4f();
-  var lower_left = mat4x4f();
-  var lower_right = mat4x4f();
-  if (params.has_next != 0u) {
-    let rows = vec4u(row0) + vec4u(0u, 1u, 2u, 3u);
-    let last = vec4u(params.batch - 1u);
-    let upper = (params.next_row + min(rows, last)) * (4u * quads);
-    let lower = (params.next_row + min(rows + 4u, last)) * (4u * quads);
-    for (var n = 0u; n < 4u * quads; n++) {
-      let d_upper = mat4x4f(gates[upper.x + n], gates[upper.y + n], gates[upper.z + n], gates[upper.w + n]);
-      let d_lower = mat4x4f(gates[lower.x + n], gates[lower.y + n], gates[lower.z + n], gates[lower.w + n]);
-      let at = (vec4u(n * 4u) + vec4u(0u, 1u, 2u, 3u)) * quads;
-      let left = at + quad0;
-      let right = at + quad1;
-      let w_left = mat4x4f(weight[left.x], weight[left.y], weight[left.z], weight[left.w]);
-      let w_right = mat4x4f(weight[right.x], weight[right.y], weight[right.z], weight[right.w]);
-      upper_left += w_left * d_upper;
-      upper_right += w_right * d_upper;
-      lower_left += w_left * d_lower;
-      lower_right += w_right * d_lower;
-    }
-  }
-  var left_sums = array<mat4x4f, 2>(upper_left, lower_left);
-  var right_sums = array<mat4x4f, 2>(upper_right, lower_right);
+  var tile = recurrent_product(direction, row0, quad0, quad1);
   for (var row = 0u; row < min(8u, params.batch - row0); row++) {
-    finish(row0 + row, quad0, left_sums[row / 4u][row % 4u]);
+    finish(direction, row0 + row, quad0, tile_value(&tile, row, false));
     if (quad1 > quad0) {
-      finish(row0 + row, quad1, right_sums[row / 4u][row % 4u]);
+      finish(direction, row0 + row, quad1, tile_value(&tile, row, true));
     }
   }
 }

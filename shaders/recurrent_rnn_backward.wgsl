@@ -1,101 +1,60 @@
-// One time step of the backward pass of an RNN layer: recurrent product and gate derivatives in one dispatch.
-// dh = dy + da(t+1)·W_hh, da = dh⊙(1 − h²) for tanh, dh⊙[h > 0] for relu
+// One time step of the backward pass of a simple RNN layer, both directions at once: recurrent product and
+// derivative in one dispatch. dh = dy + da(next)·W_hh, da = dh⊙f'(a).
 //
-//   gates       [T·B, H]    out: da, the gradient before the activation
-//   weight      [H, H]      W_hh: unit, k
-//   h           states by step, [B,H] each
-//   dy          [T·B, H]    gradient of the outputs, read when has_dy
-//   dh_final    [B, H]      gradient of the final h, read when has_dh_final
-//   dh_initial  [B, H]      assigned when only_initial
+//   gates   [D, T·B, H] in: the new state, before zoneout; out: da, the gradient before the activation
+//   weight  [D, H, H]   W_hh: unit, k
+//   dy      [D, T·B, H] gradient of the outputs, read when has_dy
+//   carry   gradient of h that zoneout and ended sequences hand on; at the end, of the initial state
+//   mask    [T·B]       0 where a sequence has ended
+//   seed    one whole number
 //
 // One invocation computes eight batch rows of eight units, in four 4×4 accumulators.
-// Workgroups: ⌈⌈B/8⌉·⌈H/8⌉ / 16⌉. H is padded to a multiple of four, with zeros.
-
-struct Params {
-  batch: u32,           // B
-  hidden_quads: u32,    // H/4
-  gates_row: u32,       // row t·B of the gates
-  next_row: u32,        // row (t+1)·B of the gates
-  h_read: u32,          // where h(t−1) begins, in vec4 (rnn: h(t))
-  c_read: u32,          // where c(t−1) begins, in vec4 (cells with c)
-  c_now: u32,           // where c(t) begins, in vec4 (cells with c)
-  has_next: u32,        // 0: no step comes after this one
-  has_previous: u32,    // 0: the state before this step is zero
-  has_dy: u32,
-  has_dh_final: u32,    // 1: add dh_final, at the last step
-  has_carry: u32,       // 0: the carried gradient is zero
-  only_initial: u32,    // 1: no step, only assign dh_initial, the gradient of the initial h
-  activation: u32,      // rnn: 0 tanh, 1 relu
-}
+// Workgroups: (⌈⌈B/8⌉·⌈units/8⌉ / 16⌉, 1, D). Widths are padded to a multiple of four, with zeros.
 
 @group(0) @binding(0) var<storage, read_write> gates: array<vec4f>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4f>;
-@group(0) @binding(2) var<storage, read> h: array<vec4f>;
-@group(0) @binding(3) var<storage, read> dy: array<vec4f>;
-@group(0) @binding(4) var<storage, read> dh_final: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> dh_initial: array<vec4f>;
+@group(0) @binding(2) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> carry: array<vec4f>;
+@group(0) @binding(4) var<storage, read> mask: array<i32>;
+@group(0) @binding(5) var<storage, read> seed: array<u32>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-// The cell backwards, for batch row `row` and units 4·quad to 4·quad + 3, from the product with W_hh.
-fn finish(row: u32, quad: u32, sum: vec4f) {
-  let quads = params.hidden_quads;
-  let at = row * quads + quad;
-  var dh = sum;
-  if (params.has_dh_final != 0u) {
-    dh += dh_final[at];
-  }
+// The cell backwards, for batch row `row` and units 4·quad to 4·quad + 3, from the product.
+fn finish(direction: u32, row: u32, quad: u32, sum: vec4f) {
+  let at = row * params.hidden_quads + quad;
+  let dh = state_gradient(direction, row, quad, sum);
   if (params.only_initial != 0u) {
-    dh_initial[at] = dh;
+    carry[params.carry_h[direction] + at] = dh;
     return;
   }
-  if (params.has_dy != 0u) {
-    dh += dy[params.gates_row * quads + at];
+  let place = params.gates_row[direction] * params.hidden_quads + at;
+  var share = vec4f(1.0);
+  if (is_step(direction, row)) {
+    share = zoneout_share(direction, row, quad, params.state_width, 0u);
   }
-  let state = h[params.h_read + at];
-  let slope = select(1.0 - state * state, select(vec4f(0.0), vec4f(1.0), state > vec4f(0.0)), params.activation != 0u);
-  gates[params.gates_row * quads + at] = dh * slope;
+  gates[place] = dh * (1.0 - share) * clipped_slope(params.activation, gates[place], params.gate_clip);
+  if (params.keep_carry_h != 0u) {
+    carry[params.carry_h[direction] + at] = dh * share;
+  }
 }
 
 @compute @workgroup_size(16)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  let quads = params.hidden_quads;
+  let direction = id.z;
+  let quads = params.unit_quads;
   let pairs = (quads + 1u) / 2u;
   let quad0 = id.x % pairs * 2u;
   let row0 = id.x / pairs * 8u;
   if (row0 >= params.batch) {
     return;
   }
-  // An odd last quad and rows past the batch repeat their neighbour.
+  // An odd last quad repeats its neighbour.
   let quad1 = min(quad0 + 1u, quads - 1u);
-  var upper_left = mat4x4f();  // column = batch row, component = unit
-  var upper_right = mat4x4f();
-  var lower_left = mat4x4f();
-  var lower_right = mat4x4f();
-  if (params.has_next != 0u) {
-    let rows = vec4u(row0) + vec4u(0u, 1u, 2u, 3u);
-    let last = vec4u(params.batch - 1u);
-    let upper = (params.next_row + min(rows, last)) * quads;
-    let lower = (params.next_row + min(rows + 4u, last)) * quads;
-    for (var n = 0u; n < quads; n++) {
-      let d_upper = mat4x4f(gates[upper.x + n], gates[upper.y + n], gates[upper.z + n], gates[upper.w + n]);
-      let d_lower = mat4x4f(gates[lower.x + n], gates[lower.y + n], gates[lower.z + n], gates[lower.w + n]);
-      let at = (vec4u(n * 4u) + vec4u(0u, 1u, 2u, 3u)) * quads;
-      let left = at + quad0;
-      let right = at + quad1;
-      let w_left = mat4x4f(weight[left.x], weight[left.y], weight[left.z], weight[left.w]);
-      let w_right = mat4x4f(weight[right.x], weight[right.y], weight[right.z], weight[right.w]);
-      upper_left += w_left * d_upper;
-      upper_right += w_right * d_upper;
-      lower_left += w_left * d_lower;
-      lower_right += w_right * d_lower;
-    }
-  }
-  var left_sums = array<mat4x4f, 2>(upper_left, lower_left);
-  var right_sums = array<mat4x4f, 2>(upper_right, lower_right);
+  var tile = recurrent_product(direction, row0, quad0, quad1);
   for (var row = 0u; row < min(8u, params.batch - row0); row++) {
-    finish(row0 + row, quad0, left_sums[row / 4u][row % 4u]);
+    finish(direction, row0 + row, quad0, tile_value(&tile, row, false));
     if (quad1 > quad0) {
-      finish(row0 + row, quad1, right_sums[row / 4u][row % 4u]);
+      finish(direction, row0 + row, quad1, tile_value(&tile, row, true));
     }
   }
 }

@@ -4,7 +4,7 @@
 export type Access = 'read' | 'read_write';
 
 /** Types of parameter fields, as in the kernel's WGSL `struct Params`. */
-export type ParameterType = 'u32' | 'f32' | 'vec4u';
+export type ParameterType = 'u32' | 'f32' | 'vec2u' | 'vec2f' | 'vec4u';
 
 /** Buffers by name, in the order of their bindings. */
 export type Bindings = Readonly<Record<string, Access>>;
@@ -24,7 +24,7 @@ export interface Kernel<B extends Bindings = Bindings, P extends Parameters = Pa
 
 /** What a dispatch passes for the parameters of a kernel. */
 export type ParameterValues<P extends Parameters> = {
-  readonly [K in keyof P]: P[K] extends 'vec4u' ? readonly number[] : number | boolean;
+  readonly [K in keyof P]: P[K] extends 'u32' | 'f32' ? number | boolean : readonly number[];
 };
 
 /** A file of `shaders/lib/`. */
@@ -46,7 +46,13 @@ export function defineKernel<const B extends Bindings, const P extends Parameter
   return { ...kernel, code: [kernel.code, ...libraries.map((library) => library.code)].join('\n') };
 }
 
-const SIZES: Readonly<Record<ParameterType, number>> = { u32: 4, f32: 4, vec4u: 16 };
+const SIZES: Readonly<Record<ParameterType, number>> = {
+  u32: 4,
+  f32: 4,
+  vec2u: 8,
+  vec2f: 8,
+  vec4u: 16,
+};
 
 /** Writes a kernel's parameters at `offset`, laid out as WGSL lays out a uniform struct. */
 export function writeParameters<P extends Parameters>(
@@ -61,7 +67,12 @@ export function writeParameters<P extends Parameters>(
     at = Math.ceil(at / SIZES[type]) * SIZES[type];
     if (type === 'f32') target.setFloat32(at, Number(value), true);
     else if (type === 'u32') target.setUint32(at, Number(value), true);
-    else (value as readonly number[]).forEach((item, i) => target.setUint32(at + 4 * i, item, true));
+    else {
+      (value as readonly number[]).forEach((item, i) => {
+        if (type === 'vec2f') target.setFloat32(at + 4 * i, item, true);
+        else target.setUint32(at + 4 * i, item, true);
+      });
+    }
     at += SIZES[type];
   }
 }

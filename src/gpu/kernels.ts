@@ -12,36 +12,24 @@ import optimizerUpdateAdamSource from '../../shaders/optimizer_update_adam.wgsl?
 import optimizerUpdateControlSource from '../../shaders/optimizer_update_control.wgsl?raw';
 import optimizerUpdateRmspropSource from '../../shaders/optimizer_update_rmsprop.wgsl?raw';
 import optimizerUpdateSgdSource from '../../shaders/optimizer_update_sgd.wgsl?raw';
-import recurrentGruBackwardSource from '../../shaders/recurrent_gru_backward.wgsl?raw';
-import recurrentGruForwardSource from '../../shaders/recurrent_gru_forward.wgsl?raw';
-import recurrentGruForwardRowSource from '../../shaders/recurrent_gru_forward_row.wgsl?raw';
-import recurrentLstmBackwardSource from '../../shaders/recurrent_lstm_backward.wgsl?raw';
-import recurrentLstmForwardSource from '../../shaders/recurrent_lstm_forward.wgsl?raw';
-import recurrentLstmForwardRowSource from '../../shaders/recurrent_lstm_forward_row.wgsl?raw';
-import recurrentRnnBackwardSource from '../../shaders/recurrent_rnn_backward.wgsl?raw';
-import recurrentRnnForwardSource from '../../shaders/recurrent_rnn_forward.wgsl?raw';
-import recurrentRnnForwardRowSource from '../../shaders/recurrent_rnn_forward_row.wgsl?raw';
 import reduceSumSource from '../../shaders/reduce_sum.wgsl?raw';
+import sequenceMaskSource from '../../shaders/sequence_mask.wgsl?raw';
 import softmaxSource from '../../shaders/softmax.wgsl?raw';
 import softmaxBackwardSource from '../../shaders/softmax_backward.wgsl?raw';
 import softmaxCrossEntropySource from '../../shaders/softmax_cross_entropy.wgsl?raw';
 import stridedCopySource from '../../shaders/strided_copy.wgsl?raw';
 import unarySource from '../../shaders/unary.wgsl?raw';
 import unaryBackwardSource from '../../shaders/unary_backward.wgsl?raw';
-import activationsSource from '../../shaders/lib/activations.wgsl?raw';
-import gridSource from '../../shaders/lib/grid.wgsl?raw';
-import matmulScalarSource from '../../shaders/lib/matmul_scalar.wgsl?raw';
-import matmulVec4Source from '../../shaders/lib/matmul_vec4.wgsl?raw';
-import rowReduceSource from '../../shaders/lib/row_reduce.wgsl?raw';
-import threefrySource from '../../shaders/lib/threefry.wgsl?raw';
-import { defineKernel, type Kernel, type ShaderLibrary } from './kernel.js';
-
-const activationsLibrary: ShaderLibrary = { file: 'lib/activations.wgsl', code: activationsSource };
-const gridLibrary: ShaderLibrary = { file: 'lib/grid.wgsl', code: gridSource };
-const matmulScalarLibrary: ShaderLibrary = { file: 'lib/matmul_scalar.wgsl', code: matmulScalarSource };
-const matmulVec4Library: ShaderLibrary = { file: 'lib/matmul_vec4.wgsl', code: matmulVec4Source };
-const rowReduceLibrary: ShaderLibrary = { file: 'lib/row_reduce.wgsl', code: rowReduceSource };
-const threefryLibrary: ShaderLibrary = { file: 'lib/threefry.wgsl', code: threefrySource };
+import { defineKernel, type Kernel } from './kernel.js';
+import { RECURRENT_KERNELS } from './recurrent-kernels.js';
+import {
+  activationsLibrary,
+  gridLibrary,
+  matmulScalarLibrary,
+  matmulVec4Library,
+  rowReduceLibrary,
+  threefryLibrary,
+} from './shader-libraries.js';
 
 export const fillKernel = defineKernel({
   name: 'fill',
@@ -148,7 +136,16 @@ export const dropoutKernel = defineKernel({
   code: dropoutSource,
   libraries: [threefryLibrary, gridLibrary],
   bindings: { x: 'read', seed: 'read', y: 'read_write' },
-  parameters: { count: 'u32', stream: 'u32', threshold: 'u32', scale: 'f32' },
+  parameters: { count: 'u32', stream: 'u32', purpose: 'u32', threshold: 'u32', scale: 'f32' },
+});
+
+export const sequenceMaskKernel = defineKernel({
+  name: 'sequence_mask',
+  file: 'sequence_mask.wgsl',
+  code: sequenceMaskSource,
+  libraries: [gridLibrary],
+  bindings: { lengths: 'read', mask: 'read_write' },
+  parameters: { steps: 'u32', batch: 'u32' },
 });
 
 export const softmaxKernel = defineKernel({
@@ -296,141 +293,6 @@ export const matmulScalarKernel = defineKernel({
   parameters: matmulParameters,
 });
 
-const recurrentForwardParameters = {
-  batch: 'u32',
-  hidden_quads: 'u32',
-  gates_row: 'u32',
-  h_read: 'u32',
-  h_write: 'u32',
-  c_read: 'u32',
-  c_write: 'u32',
-  has_bias: 'u32',
-  has_previous: 'u32',
-  save: 'u32',
-  activation: 'u32',
-} as const;
-
-const recurrentBackwardParameters = {
-  batch: 'u32',
-  hidden_quads: 'u32',
-  gates_row: 'u32',
-  next_row: 'u32',
-  h_read: 'u32',
-  c_read: 'u32',
-  c_now: 'u32',
-  has_next: 'u32',
-  has_previous: 'u32',
-  has_dy: 'u32',
-  has_dh_final: 'u32',
-  has_carry: 'u32',
-  only_initial: 'u32',
-  activation: 'u32',
-} as const;
-
-export const recurrentLstmForwardKernel = defineKernel({
-  name: 'recurrent_lstm_forward',
-  file: 'recurrent_lstm_forward.wgsl',
-  code: recurrentLstmForwardSource,
-  libraries: [activationsLibrary],
-  bindings: { gates: 'read_write', weight: 'read', bias: 'read', h: 'read_write', c: 'read_write' },
-  parameters: recurrentForwardParameters,
-});
-
-export const recurrentLstmForwardRowKernel = defineKernel({
-  name: 'recurrent_lstm_forward_row',
-  file: 'recurrent_lstm_forward_row.wgsl',
-  code: recurrentLstmForwardRowSource,
-  libraries: [activationsLibrary],
-  bindings: { gates: 'read_write', weight: 'read', bias: 'read', h: 'read_write', c: 'read_write' },
-  parameters: recurrentForwardParameters,
-});
-
-export const recurrentLstmBackwardKernel = defineKernel({
-  name: 'recurrent_lstm_backward',
-  file: 'recurrent_lstm_backward.wgsl',
-  code: recurrentLstmBackwardSource,
-  libraries: [activationsLibrary],
-  bindings: {
-    gates: 'read_write',
-    weight: 'read',
-    c: 'read',
-    dy: 'read',
-    dc: 'read_write',
-    dh_final: 'read',
-    dh_initial: 'read_write',
-  },
-  parameters: recurrentBackwardParameters,
-});
-
-export const recurrentGruForwardKernel = defineKernel({
-  name: 'recurrent_gru_forward',
-  file: 'recurrent_gru_forward.wgsl',
-  code: recurrentGruForwardSource,
-  libraries: [activationsLibrary],
-  bindings: { gates: 'read_write', weight: 'read', bias: 'read', h: 'read_write' },
-  parameters: recurrentForwardParameters,
-});
-
-export const recurrentGruForwardRowKernel = defineKernel({
-  name: 'recurrent_gru_forward_row',
-  file: 'recurrent_gru_forward_row.wgsl',
-  code: recurrentGruForwardRowSource,
-  libraries: [activationsLibrary],
-  bindings: { gates: 'read_write', weight: 'read', bias: 'read', h: 'read_write' },
-  parameters: recurrentForwardParameters,
-});
-
-export const recurrentGruBackwardKernel = defineKernel({
-  name: 'recurrent_gru_backward',
-  file: 'recurrent_gru_backward.wgsl',
-  code: recurrentGruBackwardSource,
-  libraries: [],
-  bindings: {
-    gates: 'read_write',
-    weight: 'read',
-    h: 'read',
-    dy: 'read',
-    carry: 'read_write',
-    dh_final: 'read',
-    dh_initial: 'read_write',
-  },
-  parameters: recurrentBackwardParameters,
-});
-
-export const recurrentRnnForwardKernel = defineKernel({
-  name: 'recurrent_rnn_forward',
-  file: 'recurrent_rnn_forward.wgsl',
-  code: recurrentRnnForwardSource,
-  libraries: [activationsLibrary],
-  bindings: { gates: 'read_write', weight: 'read', bias: 'read', h: 'read_write' },
-  parameters: recurrentForwardParameters,
-});
-
-export const recurrentRnnForwardRowKernel = defineKernel({
-  name: 'recurrent_rnn_forward_row',
-  file: 'recurrent_rnn_forward_row.wgsl',
-  code: recurrentRnnForwardRowSource,
-  libraries: [activationsLibrary],
-  bindings: { gates: 'read_write', weight: 'read', bias: 'read', h: 'read_write' },
-  parameters: recurrentForwardParameters,
-});
-
-export const recurrentRnnBackwardKernel = defineKernel({
-  name: 'recurrent_rnn_backward',
-  file: 'recurrent_rnn_backward.wgsl',
-  code: recurrentRnnBackwardSource,
-  libraries: [],
-  bindings: {
-    gates: 'read_write',
-    weight: 'read',
-    h: 'read',
-    dy: 'read',
-    dh_final: 'read',
-    dh_initial: 'read_write',
-  },
-  parameters: recurrentBackwardParameters,
-});
-
 /** Every kernel, for checks that go over all of them. */
 export const KERNELS: readonly Kernel[] = [
   fillKernel,
@@ -443,6 +305,7 @@ export const KERNELS: readonly Kernel[] = [
   embeddingBackwardKernel,
   embeddingBackwardSparseKernel,
   dropoutKernel,
+  sequenceMaskKernel,
   softmaxKernel,
   softmaxBackwardKernel,
   softmaxCrossEntropyKernel,
@@ -454,13 +317,5 @@ export const KERNELS: readonly Kernel[] = [
   optimizerUpdateRmspropKernel,
   matmulVec4Kernel,
   matmulScalarKernel,
-  recurrentLstmForwardKernel,
-  recurrentLstmForwardRowKernel,
-  recurrentLstmBackwardKernel,
-  recurrentGruForwardKernel,
-  recurrentGruForwardRowKernel,
-  recurrentGruBackwardKernel,
-  recurrentRnnForwardKernel,
-  recurrentRnnForwardRowKernel,
-  recurrentRnnBackwardKernel,
+  ...RECURRENT_KERNELS,
 ];

@@ -16,7 +16,7 @@ export type StorageRole =
   | 'zeroed'
   /** A variable's own memory, which outlives the plan. */
   | 'variable'
-  /** A packed copy of a variable, which its variable owns. */
+  /** A packed copy of variables, which the first of them owns. */
   | 'packed';
 
 /** A piece of memory as planning sees it: a size and a lifetime, no buffer yet. */
@@ -25,9 +25,11 @@ export interface Storage {
   readonly label: string;
   readonly bytes: number;
   role: StorageRole;
-  /** For `variable` and `packed`. */
+  /** For `variable`. */
   readonly variable?: Variable;
-  /** For `packed`: which copy. */
+  /** For `packed`: of which variables it is a copy, */
+  readonly variables?: readonly Variable[];
+  /** and which copy. */
   readonly packing?: string;
 }
 

@@ -87,8 +87,11 @@ export class GpuPlan implements Plan {
   /** Reused for every run: scalars by storage, as they are written. */
   readonly #scalarBytes = new Map<Storage, { readonly bytes: ArrayBuffer; readonly view: DataView }>();
   #steps: BoundStep[] = [];
-  #packings: { readonly variable: Variable; readonly packing: string; readonly dispatch: BoundDispatch }[] =
-    [];
+  #packings: {
+    readonly variables: readonly Variable[];
+    readonly packing: string;
+    readonly steps: readonly BoundStep[];
+  }[] = [];
   #epoch = -1;
   #runs = 0;
   #historyRead = 0;
@@ -138,7 +141,7 @@ export class GpuPlan implements Plan {
 
   /** Compiles the kernels and allocates the buffers. */
   static async create(host: PlanHost, program: Program): Promise<GpuPlan> {
-    const steps = [...program.packings.map(({ step }) => step), ...program.steps];
+    const steps = [...program.packings.flatMap(({ steps: packing }) => packing), ...program.steps];
     const kernels = new Set(steps.flatMap((step) => (step.type === 'dispatch' ? [step.kernel] : [])));
     const compiled = await Promise.all(
       [...kernels].map(async (kernel) => [kernel, await host.pipelines.get(kernel)] as const),
@@ -267,7 +270,7 @@ export class GpuPlan implements Plan {
   /** Packings first, then the steps; the order of their parameters. */
   #dispatches(): DispatchStep[] {
     return [
-      ...this.#program.packings.map(({ step }) => step),
+      ...this.#program.packings.flatMap(({ steps }) => steps),
       ...this.#program.steps.filter((step): step is DispatchStep => step.type === 'dispatch'),
     ];
   }
@@ -305,10 +308,10 @@ export class GpuPlan implements Plan {
       parameterOffset += PARAMETER_BYTES;
       return bound;
     };
-    this.#packings = this.#program.packings.map(({ storage, step }) => ({
-      variable: storage.variable!,
+    this.#packings = this.#program.packings.map(({ storage, steps }) => ({
+      variables: storage.variables!,
       packing: storage.packing!,
-      dispatch: bindDispatch(step),
+      steps: steps.map((step) => ({ dispatch: bindDispatch(step) })),
     }));
     this.#steps = this.#program.steps.map((step): BoundStep => {
       if (step.type === 'dispatch') return { dispatch: bindDispatch(step) };
@@ -334,7 +337,7 @@ export class GpuPlan implements Plan {
       return { buffer: place.buffer, offset: place.offset + offset };
     }
     if (storage.role === 'packed') {
-      return { buffer: variables.packedBuffer(storage.variable!, storage.packing!, storage.bytes), offset };
+      return { buffer: variables.packedBuffer(storage.variables!, storage.packing!, storage.bytes), offset };
     }
     return { buffer: this.#buffers[this.#memory.assignment.get(storage)!]!.gpu, offset };
   }
@@ -348,8 +351,9 @@ export class GpuPlan implements Plan {
 
   /** The packed copies to make again before this run. */
   #stalePackings(): BoundStep[] {
-    return this.#packings.filter(({ variable, packing }) =>
-      this.#host.variables.refreshPacked(variable, packing),
+    const { variables: store } = this.#host;
+    return this.#packings.flatMap(({ variables, packing, steps }) =>
+      store.refreshPacked(variables, packing) ? steps : [],
     );
   }
 

@@ -28,10 +28,10 @@ export interface CopyStep {
 /** One step of a plan. */
 export type Step = DispatchStep | CopyStep;
 
-/** How to make a packed copy of a variable; run only when the variable has changed since. */
+/** How to make a packed copy of variables; run only when one of them has changed since. */
 export interface Packing {
   readonly storage: Storage;
-  readonly step: DispatchStep;
+  readonly steps: readonly DispatchStep[];
 }
 
 /** A lowered graph. */

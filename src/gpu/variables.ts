@@ -12,12 +12,14 @@ interface Arena {
 
 interface PackedCopy {
   readonly buffer: PooledBuffer;
-  /** The variable's version it was made from; -1 before the first time. */
+  /** The sum of the variables' versions it was made from; -1 before the first time. */
   version: number;
 }
 
 interface Slot {
   readonly variable: Variable;
+  /** Never used twice, so that a packed copy of variables that are gone is never taken for another's. */
+  readonly id: number;
   arena: Arena;
   offset: number;
   /** Counts the changes, so that packed copies know when they are stale. */
@@ -37,6 +39,7 @@ export class VariableStore {
   readonly #pool: BufferPool;
   readonly #slots = new Map<Variable, Slot>();
   #epoch = 0;
+  #nextId = 0;
 
   constructor(device: GPUDevice, pool: BufferPool) {
     this.#device = device;
@@ -95,7 +98,14 @@ export class VariableStore {
         slot.arena = arena;
         slot.offset = offset;
       } else {
-        this.#slots.set(variable, { variable, arena, offset, version: 0, packed: new Map() });
+        this.#slots.set(variable, {
+          variable,
+          id: this.#nextId++,
+          arena,
+          offset,
+          version: 0,
+          packed: new Map(),
+        });
       }
       offset += alignUp(variable.size * 4);
     }
@@ -131,24 +141,29 @@ export class VariableStore {
     for (const variable of variables) this.#slot(variable).version++;
   }
 
-  /** The buffer of a packed copy, made when first asked for. */
-  packedBuffer(variable: Variable, packing: string, bytes: number): GPUBuffer {
-    const slot = this.#slot(variable);
-    let copy = slot.packed.get(packing);
+  /** The buffer of a packed copy, made when first asked for. The first variable owns it. */
+  packedBuffer(variables: readonly Variable[], packing: string, bytes: number): GPUBuffer {
+    const { packed } = this.#slot(variables[0]!);
+    const key = this.#packingKey(variables, packing);
+    let copy = packed.get(key);
     if (!copy) {
-      copy = { buffer: this.#pool.allocate(bytes, `${variable.name} (${packing})`), version: -1 };
-      slot.packed.set(packing, copy);
+      copy = { buffer: this.#pool.allocate(bytes, `${variables[0]!.name} (${packing})`), version: -1 };
+      packed.set(key, copy);
     }
     return copy.buffer.gpu;
   }
 
   /** Whether a packed copy must be made again; it counts as made from now on. */
-  refreshPacked(variable: Variable, packing: string): boolean {
-    const slot = this.#slot(variable);
-    const copy = slot.packed.get(packing)!;
-    if (copy.version === slot.version) return false;
-    copy.version = slot.version;
+  refreshPacked(variables: readonly Variable[], packing: string): boolean {
+    const copy = this.#slot(variables[0]!).packed.get(this.#packingKey(variables, packing))!;
+    const version = variables.reduce((sum, variable) => sum + this.#slot(variable).version, 0);
+    if (copy.version === version) return false;
+    copy.version = version;
     return true;
+  }
+
+  #packingKey(variables: readonly Variable[], packing: string): string {
+    return `${packing} of ${variables.map((variable) => this.#slot(variable).id).join()}`;
   }
 
   release(variables: Iterable<Variable>): void {

@@ -1,8 +1,14 @@
 /** The cells' kernels: what the recurrent driver must know of each to run it on the GPU. */
 import type { CellName } from '../../ops/cells.js';
+import type { RecurrentAttributes } from '../../ops/recurrent-attributes.js';
 import type { ParameterValues } from '../kernel.js';
+import type { View } from '../memory.js';
 import {
   recurrentGruBackwardKernel,
+  recurrentGruBeforeBackwardKernel,
+  recurrentGruBeforeCandidateKernel,
+  recurrentGruBeforeGatesKernel,
+  recurrentGruBeforeResetBackwardKernel,
   recurrentGruForwardKernel,
   recurrentGruForwardRowKernel,
   recurrentLstmBackwardKernel,
@@ -11,17 +17,22 @@ import {
   recurrentRnnBackwardKernel,
   recurrentRnnForwardKernel,
   recurrentRnnForwardRowKernel,
-} from '../kernels.js';
-import type { View } from '../memory.js';
+} from '../recurrent-kernels.js';
 import type { LoweringContext } from './context.js';
 
 /** What every dispatch of a step passes on as it is. */
-interface StepDescription {
+export interface StepDescription {
   readonly workgroups: readonly [number, number, number];
   readonly label: string;
   readonly detail: string;
   readonly flops: number;
 }
+
+/** Parameters of a forward step. */
+export type ForwardParameters = ParameterValues<typeof recurrentLstmForwardKernel.parameters>;
+
+/** Parameters of a backward step. */
+export type BackwardParameters = ParameterValues<typeof recurrentLstmBackwardKernel.parameters>;
 
 /** One forward step. */
 export interface ForwardStep extends StepDescription {
@@ -30,10 +41,15 @@ export interface ForwardStep extends StepDescription {
   readonly buffers: {
     readonly gates: View;
     readonly weight: View;
-    readonly bias: View;
+    readonly vectors: View;
+    /** h over time and what else the recurrent product reads, and c over time. */
     readonly states: readonly View[];
+    readonly mask: View;
+    readonly seed: View;
   };
-  readonly parameters: ParameterValues<typeof recurrentLstmForwardKernel.parameters>;
+  readonly parameters: ForwardParameters;
+  /** Where the r⊙h of each direction goes, for cells that multiply it. */
+  readonly reset: readonly [number, number];
 }
 
 /** One backward step. */
@@ -41,14 +57,21 @@ export interface BackwardStep extends StepDescription {
   readonly buffers: {
     readonly gates: View;
     readonly weight: View;
+    readonly vectors: View;
     readonly states: readonly View[];
     readonly dy: View;
-    /** `null` for cells that carry no gradient past the product. */
-    readonly carry: View | null;
-    readonly dhFinal: View;
-    readonly dhInitial: View;
+    readonly carry: View;
+    readonly mask: View;
+    readonly seed: View;
   };
-  readonly parameters: ParameterValues<typeof recurrentLstmBackwardKernel.parameters>;
+  readonly parameters: BackwardParameters;
+}
+
+/** Gates whose slots lie side by side. */
+export interface GateBlock {
+  readonly slot: number;
+  readonly gate: number;
+  readonly count: number;
 }
 
 /** A cell on the GPU. */
@@ -58,15 +81,13 @@ export interface CellKernels {
   /** The slot where the gates of `x·W_ihᵀ` begin. */
   readonly inputSlot: number;
   /** Which slots are, after the backward pass, the gradients of `h·W_hhᵀ + b_hh`, and of which gates. */
-  readonly recurrentBlocks: readonly {
-    readonly slot: number;
-    readonly gate: number;
-    readonly count: number;
-  }[];
-  /** Whether a gradient travels back beside the recurrent product: that of c, or `z⊙dh`. */
-  readonly hasCarry: boolean;
-  /** Which h the backward step reads. */
-  readonly backwardReads: 'previous' | 'now';
+  readonly recurrentBlocks: readonly GateBlock[];
+  /** Of those, the gate that multiplies r⊙h and not h; `null` where none does. */
+  readonly resetGate: number | null;
+  /** Slots whose gradients the step before multiplies by W_hh, and how the rows of W_hh are turned to meet them. */
+  readonly source: { readonly slots: number; readonly shift: number };
+  /** Whether a gradient of h always travels beside the recurrent product. */
+  readonly carriesH: boolean;
   readonly forward: (context: LoweringContext, step: ForwardStep) => void;
   readonly backward: (context: LoweringContext, step: BackwardStep) => void;
 }
@@ -75,21 +96,19 @@ const lstm: CellKernels = {
   slots: 4,
   inputSlot: 0,
   recurrentBlocks: [{ slot: 0, gate: 0, count: 4 }],
-  hasCarry: true,
-  backwardReads: 'previous',
+  resetGate: null,
+  source: { slots: 4, shift: 0 },
+  carriesH: false,
   forward(context, { few, buffers, ...step }) {
-    const { gates, weight, bias, states } = buffers;
+    const { states, ...others } = buffers;
     context.dispatch(few ? recurrentLstmForwardRowKernel : recurrentLstmForwardKernel, {
       ...step,
-      buffers: { gates, weight, bias, h: states[0]!, c: states[1]! },
+      buffers: { ...others, h: states[0]!, c: states[1]! },
     });
   },
   backward(context, { buffers, ...step }) {
-    const { gates, weight, states, dy, carry, dhFinal, dhInitial } = buffers;
-    context.dispatch(recurrentLstmBackwardKernel, {
-      ...step,
-      buffers: { gates, weight, c: states[1]!, dy, dc: carry!, dh_final: dhFinal, dh_initial: dhInitial },
-    });
+    const { states, ...others } = buffers;
+    context.dispatch(recurrentLstmBackwardKernel, { ...step, buffers: { ...others, c: states[1]! } });
   },
 };
 
@@ -100,20 +119,64 @@ const gru: CellKernels = {
     { slot: 1, gate: 0, count: 2 },
     { slot: 0, gate: 2, count: 1 },
   ],
-  hasCarry: true,
-  backwardReads: 'previous',
+  resetGate: null,
+  // Slots m,r,z meet the rows n,r,z.
+  source: { slots: 3, shift: 2 },
+  carriesH: true,
   forward(context, { few, buffers, ...step }) {
-    const { gates, weight, bias, states } = buffers;
+    const { states, ...others } = buffers;
     context.dispatch(few ? recurrentGruForwardRowKernel : recurrentGruForwardKernel, {
       ...step,
-      buffers: { gates, weight, bias, h: states[0]! },
+      buffers: { ...others, h: states[0]! },
     });
   },
   backward(context, { buffers, ...step }) {
-    const { gates, weight, states, dy, carry, dhFinal, dhInitial } = buffers;
-    context.dispatch(recurrentGruBackwardKernel, {
+    const { states, ...others } = buffers;
+    context.dispatch(recurrentGruBackwardKernel, { ...step, buffers: { ...others, h: states[0]! } });
+  },
+};
+
+/** The GRU as first published, with the reset before the product: two dispatches a step. */
+const gruResetBefore: CellKernels = {
+  slots: 3,
+  inputSlot: 0,
+  recurrentBlocks: [{ slot: 0, gate: 0, count: 3 }],
+  resetGate: 2,
+  source: { slots: 2, shift: 0 },
+  carriesH: true,
+  forward(context, { buffers, parameters, reset, ...step }) {
+    const { states, ...others } = buffers;
+    const bound = { ...others, h: states[0]! };
+    context.dispatch(recurrentGruBeforeGatesKernel, {
       ...step,
-      buffers: { gates, weight, h: states[0]!, dy, carry: carry!, dh_final: dhFinal, dh_initial: dhInitial },
+      buffers: bound,
+      parameters: { ...parameters, h_write: reset },
+    });
+    context.dispatch(recurrentGruBeforeCandidateKernel, {
+      ...step,
+      buffers: bound,
+      parameters: { ...parameters, product_read: reset },
+      flops: step.flops / 2,
+    });
+  },
+  backward(context, { buffers, parameters, ...step }) {
+    const { states, ...others } = buffers;
+    const bound = { ...others, h: states[0]! };
+    context.dispatch(recurrentGruBeforeBackwardKernel, { ...step, buffers: bound, parameters });
+    if (parameters.only_initial) return;
+    const quads = Number(parameters.hidden_quads);
+    const rowOf = (d: number): number => (parameters.gates_row[d]! * 3 + 2) * quads;
+    context.dispatch(recurrentGruBeforeResetBackwardKernel, {
+      ...step,
+      buffers: bound,
+      parameters: {
+        ...parameters,
+        source_read: [rowOf(0), rowOf(1)],
+        source_quads: quads,
+        weight_offset: 2 * 4 * quads * Number(parameters.unit_quads),
+        has_next: true,
+      },
+      flops: step.flops / 2,
     });
   },
 };
@@ -122,28 +185,24 @@ const rnn: CellKernels = {
   slots: 1,
   inputSlot: 0,
   recurrentBlocks: [{ slot: 0, gate: 0, count: 1 }],
-  hasCarry: false,
-  backwardReads: 'now',
+  resetGate: null,
+  source: { slots: 1, shift: 0 },
+  carriesH: false,
   forward(context, { few, buffers, ...step }) {
-    const { gates, weight, bias, states } = buffers;
+    const { states, ...others } = buffers;
     context.dispatch(few ? recurrentRnnForwardRowKernel : recurrentRnnForwardKernel, {
       ...step,
-      buffers: { gates, weight, bias, h: states[0]! },
+      buffers: { ...others, h: states[0]! },
     });
   },
   backward(context, { buffers, ...step }) {
-    const { gates, weight, states, dy, dhFinal, dhInitial } = buffers;
-    context.dispatch(recurrentRnnBackwardKernel, {
-      ...step,
-      buffers: { gates, weight, h: states[0]!, dy, dh_final: dhFinal, dh_initial: dhInitial },
-    });
+    context.dispatch(recurrentRnnBackwardKernel, { ...step, buffers });
   },
 };
 
-/** The kernels of each cell. */
-export const CELL_KERNELS: Readonly<Record<CellName, CellKernels>> = {
-  lstm,
-  gru,
-  rnn_tanh: rnn,
-  rnn_relu: rnn,
-};
+const CELL_KERNELS: Readonly<Record<CellName, CellKernels>> = { lstm, gru, rnn };
+
+/** The kernels of a cell, as its attributes want it. */
+export function cellKernels({ cell, resetAfter }: RecurrentAttributes): CellKernels {
+  return cell === 'gru' && !resetAfter ? gruResetBefore : CELL_KERNELS[cell];
+}

@@ -212,22 +212,28 @@ export class LoweringContext {
   }
 
   /**
-   * A rearranged copy of a value. That of a variable outlives the plan and is made again only when the
-   * variable has changed; that of a computed value is made where it is first asked for.
+   * A rearranged copy of some values, zero where `pack` writes nothing. That of variables outlives the plan
+   * and is made again only when one of them has changed; that of computed values is made where it is first
+   * asked for.
    */
-  packed(value: Value, packing: string, bytes: number, pack: (from: View, to: View) => void): View {
-    const { source } = value;
-    const from = this.view(value);
-    const key = `${value.id}/${packing}`;
+  packed(
+    values: readonly Value[],
+    packing: string,
+    bytes: number,
+    pack: (from: readonly View[], to: View) => void,
+  ): View {
+    const key = `${values.map(({ id }) => id).join()}/${packing}`;
     let to = this.#packed.get(key);
     if (to) return to;
-    if (source.kind === 'variable' && from.storage.role === 'variable') {
+    const from = values.map((value) => this.view(value));
+    const variables = from.map(({ storage }) => (storage.role === 'variable' ? storage.variable! : null));
+    if (variables.every((variable) => variable !== null)) {
       const storage: Storage = {
         id: this.#nextStorageId++,
-        label: `${source.variable.name} ${packing}`,
+        label: `${variables.map(({ name }) => name).join(' + ')} ${packing}`,
         bytes,
         role: 'packed',
-        variable: source.variable,
+        variables,
         packing,
       };
       to = { storage, offset: 0, bytes };
@@ -235,9 +241,9 @@ export class LoweringContext {
       this.#target = steps;
       pack(from, to);
       this.#target = this.steps;
-      this.packings.push({ storage, step: steps[0] as DispatchStep });
+      this.packings.push({ storage, steps: steps as DispatchStep[] });
     } else {
-      to = this.allocate(`${packing} copy`, bytes);
+      to = this.allocate(`${packing} copy`, bytes, 'zeroed');
       pack(from, to);
     }
     this.#packed.set(key, to);

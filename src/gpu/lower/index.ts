@@ -17,10 +17,12 @@ import { lowerLinear } from './linear.js';
 import { lowerMatmul } from './matmul.js';
 import { lowerOptimizerUpdate } from './optimizer-update.js';
 import { lowerPad } from './pad.js';
-import { lowerRecurrent, lowerRecurrentBackward } from './recurrent.js';
+import { lowerRecurrentBackward } from './recurrent-backward.js';
+import { lowerRecurrent } from './recurrent.js';
 import { lowerReduceSum } from './reduce-sum.js';
 import { lowerReshape } from './reshape.js';
 import { inlineScans } from './scan.js';
+import { lowerSequenceMask } from './sequence-mask.js';
 import { lowerSlice } from './slice.js';
 import { lowerSoftmaxCrossEntropy, lowerSoftmaxCrossEntropyBackward } from './softmax-cross-entropy.js';
 import { lowerSoftmax, lowerSoftmaxBackward } from './softmax.js';
@@ -47,6 +49,7 @@ const RULES: ReadonlyMap<Operation, LoweringRule> = new Map(
     lowerRecurrentBackward,
     lowerReduceSum,
     lowerReshape,
+    lowerSequenceMask,
     lowerSlice,
     lowerSoftmax,
     lowerSoftmaxBackward,

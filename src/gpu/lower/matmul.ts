@@ -24,6 +24,8 @@ export interface Product {
   readonly b: MatrixView;
   readonly bias?: View | null;
   readonly c: MatrixView;
+  /** Adds to c instead of assigning it. */
+  readonly accumulate?: boolean;
   readonly label: string;
 }
 
@@ -32,7 +34,7 @@ const TILE = 64;
 
 /** Appends the dispatches of one product: one, unless k is so long that it must be cut. */
 export function emitMatmul(context: LoweringContext, product: Product): void {
-  const { m, n, k, a, b, bias = null, c, label } = product;
+  const { m, n, k, a, b, bias = null, c, accumulate = false, label } = product;
   const aligned = [a.offset ?? 0, a.stride, b.offset ?? 0, b.stride].every((elements) => elements % 4 === 0);
   const kernel = aligned ? matmulVec4Kernel : matmulScalarKernel;
   const longest = 4 * MAX_ITERATIONS;
@@ -53,7 +55,7 @@ export function emitMatmul(context: LoweringContext, product: Product): void {
         c_offset: c.offset ?? 0,
         c_stride: c.stride,
         has_bias: bias !== null && begin === 0,
-        accumulate: begin > 0,
+        accumulate: accumulate || begin > 0,
       },
       workgroups: [Math.ceil(n / TILE), Math.ceil(m / TILE), 1],
       label,

@@ -1,443 +1,317 @@
 /**
- * `recurrent` and its backward on the GPU: one driver for every cell. Time is unrolled into one dispatch a
- * step; the products with the inputs, and those for the weights' and inputs' gradients, stay outside the loop.
+ * `recurrent` on the GPU: one driver for every cell. Time is unrolled into one dispatch a step for both
+ * directions (two for projections and the GRU with the reset before the product); the products with the
+ * inputs stay outside the loop.
  *
- * Units are padded with zeros to a multiple of four (`P` for `H`), so that kernels load whole vectors. The
- * gates lie as `[T·B, slots, P]`, each slot one gate; the backward pass writes their gradients over them.
+ * Widths are padded with zeros to multiples of four (`P` for `H`, `Q` for `R`), so that kernels load whole
+ * vectors. The gates lie as `[D, T·B, slots, P]`, each slot one gate.
  */
-import { CELLS, type CellName } from '../../ops/cells.js';
-import {
-  RECURRENT_INPUTS,
-  recurrentBackwardOperation,
-  recurrentOperation,
-  recurrentSizes,
-  type RecurrentAttributes,
-  type RecurrentSizes,
-} from '../../ops/recurrent.js';
-import type { Node, Value } from '../../graph/value.js';
+import { ArgumentError } from '../../graph/errors.js';
+import type { Value } from '../../graph/value.js';
+import { recurrentOperation } from '../../ops/recurrent.js';
 import { foldWorkgroups } from '../kernel.js';
-import { alignUp, type View } from '../memory.js';
-import { CELL_KERNELS, type CellKernels } from './cells.js';
+import type { View } from '../memory.js';
+import { recurrentOutputKernel, recurrentProjectKernel } from '../recurrent-kernels.js';
 import { defineLowering, type LoweringContext } from './context.js';
-import { emitFill } from './fill.js';
+import { emitDropout } from './dropout.js';
 import { emitMatmul } from './matmul.js';
-import { emitReduceSum } from './reduce-sum.js';
-import { emitStridedCopy } from './strided-copy.js';
+import {
+  allocateSequences,
+  commonParameters,
+  layoutOf,
+  padGates,
+  padRows,
+  perDirection,
+  placeInitialStates,
+  previousStep,
+  stackTransposed,
+  stackVectors,
+  stateNames,
+  timeOf,
+  unpadRows,
+  WORD,
+  type Layout,
+  type Sequence,
+} from './recurrent-layout.js';
 
-/** Bytes of a number. */
-const WORD = 4;
 /** Up to this many batch rows, an invocation takes one row of them instead of eight. */
 const FEW_ROWS = 2;
 
-/** A state's values over time, with the initial one ahead of the first step. */
-interface StateSequence {
-  readonly view: View;
-  /** Where the state after step `t` begins, in bytes; `t = −1` is the initial state. */
-  readonly at: (t: number) => number;
-  readonly hasInitial: boolean;
-}
-
 /** What the forward pass leaves for the backward one. */
-interface Residual {
+export interface RecurrentResidual {
+  /** The gates; behind them, with a projection, room for the gradients of h. */
   readonly gates: View;
-  readonly states: readonly StateSequence[];
+  /** h and c over time, each with what lies in its storage. */
+  readonly states: readonly View[];
+  readonly sequences: RecurrentSequences;
 }
 
-/** Sizes of a layer with its padding. */
-interface Layout extends RecurrentSizes {
-  readonly cell: CellName;
-  readonly kernels: CellKernels;
-  /** H, rounded up to a multiple of four. */
-  readonly P: number;
-  readonly label: string;
-}
-
-function layoutOf(node: Node<RecurrentAttributes>): Layout {
-  const { cell } = node.attributes;
-  const sizes = recurrentSizes(node.inputs, cell);
-  return { ...sizes, cell, kernels: CELL_KERNELS[cell], P: alignUp(sizes.H, 4), label: node.label };
-}
-
-/** `[rows, H]` as `[rows, P]`: the value itself where nothing needs padding. */
-function padUnits(context: LoweringContext, layout: Layout, from: View, rows: number, to?: View): View {
-  const { H, P, label } = layout;
-  if (H === P && !to) return from;
-  const target = to ?? context.allocate('padded', rows * P * WORD);
-  if (H === P) {
-    context.copy(from, target, label);
-    return target;
-  }
-  emitStridedCopy(context, {
-    from,
-    to: target,
-    size: [rows, P],
-    fromSize: [rows, H],
-    fromStride: [H, 1],
-    toStride: [P, 1],
-    label,
-  });
-  return target;
-}
-
-/** `[rows, P]` at `from` as the dense value `[rows, H]`. */
-function unpadUnits(context: LoweringContext, layout: Layout, value: Value, from: View, rows: number): void {
-  const { H, P, label } = layout;
-  if (H === P) {
-    context.alias(value, from, label);
-    return;
-  }
-  emitStridedCopy(context, {
-    from,
-    to: context.output(value, 'dense'),
-    size: [rows, H],
-    fromStride: [P, 1],
-    toStride: [H, 1],
-    label,
-  });
-}
-
-/** `[G·H, columns]` with each gate's block of rows padded to P, and rows padded to `stride`. */
-function padGates(
-  context: LoweringContext,
-  layout: Layout,
-  weight: Value,
-  columns: number,
-  stride: number,
-): View {
-  const { G, H, P, label } = layout;
-  if (H === P) return context.view(weight);
-  return context.packed(weight, `padded ${stride}`, G * P * stride * WORD, (from, to) => {
-    emitStridedCopy(context, {
-      from,
-      to,
-      size: [G, P, stride],
-      fromSize: [G, H, columns],
-      fromStride: [H * columns, columns, 1],
-      toStride: [P * stride, stride, 1],
-      label,
-    });
-  });
-}
-
-/** `W_hhᵀ` as `[P, G, P]`: row k, gate, unit. */
-function transposeRecurrent(context: LoweringContext, layout: Layout, weight: Value): View {
-  const { G, H, P, label } = layout;
-  return context.packed(weight, 'transposed', P * G * P * WORD, (from, to) => {
-    emitStridedCopy(context, {
-      from,
-      to,
-      size: [P, G, P],
-      fromSize: [H, G, H],
-      fromStride: [1, H * H, H],
-      toStride: [G * P, P, 1],
-      label,
-    });
-  });
-}
-
-/**
- * Memory for a state's values over time; only the last two where no backward pass will read the others. A
- * layer that is given one initial state takes zeros for those it is not given.
- */
-function stateSequence(
-  context: LoweringContext,
-  layout: Layout,
-  name: string,
-  initial: Value | null,
-  { keepAll, hasInitial }: { readonly keepAll: boolean; readonly hasInitial: boolean },
-): StateSequence {
-  const { T, B, P, label } = layout;
-  const bytes = B * P * WORD;
-  let view: View;
-  let at: (t: number) => number;
-  if (keepAll) {
-    // The first step begins on an aligned offset, so that the sequence without the initial state can be bound.
-    const lead = hasInitial ? alignUp(bytes) : 0;
-    view = context.allocate(`${name} over time`, lead + T * bytes);
-    at = (t) => lead + t * bytes;
-  } else {
-    view = context.allocate(name, 2 * alignUp(bytes));
-    at = (t) => ((t + 2) % 2) * alignUp(bytes);
-  }
-  if (hasInitial) {
-    const beginning = { storage: view.storage, offset: at(-1), bytes };
-    if (initial) padUnits(context, layout, context.view(initial), B, beginning);
-    else context.copy(context.allocate('zeros', bytes, 'zeroed'), beginning, label);
-  }
-  return { view, at, hasInitial };
+/** The arrays that run through time. */
+export interface RecurrentSequences {
+  readonly h: Sequence;
+  /** c; h where the cell has none. */
+  readonly c: Sequence;
+  /** What enters the recurrent product: h, or h with dropout. */
+  readonly product: Sequence;
+  /** What enters the projection. */
+  readonly unprojected: Sequence;
+  /** What enters the product of a GRU's candidate, where the reset comes before it. */
+  readonly reset: Sequence;
 }
 
 export const lowerRecurrent = defineLowering({
   operation: recurrentOperation,
   lower(node, context) {
     const layout = layoutOf(node);
-    const { T, B, I, G, P, cell, kernels, label } = layout;
-    const [x, weightIh, weightHh, biasIh, biasHh] = node.inputs;
-    const { states: stateNames } = CELLS[cell];
-    const initial = node.inputs.slice(RECURRENT_INPUTS.states);
-    const [y] = node.outputs;
+    refuseUnsupported(layout);
+    const { T, B, D, P, Q, kernels, label } = layout;
+    const y = node.outputs[0]!;
     const residual = node.outputs.at(-1)!;
     const save = context.isRead(residual);
 
-    const gates = context.allocate('gates', T * B * kernels.slots * P * WORD);
-    emitMatmul(context, {
-      m: T * B,
-      n: G * P,
-      k: I,
-      a: { view: context.view(x!), stride: I },
-      b: { view: padGates(context, layout, weightIh!, I, I), stride: I, transposed: true },
-      bias: biasIh ? padGates(context, layout, biasIh, 1, 1) : null,
-      c: { view: gates, offset: kernels.inputSlot * P, stride: kernels.slots * P },
-      label,
+    const gateWords = D * T * B * kernels.slots * P;
+    const gates = context.allocate('gates', (gateWords + (layout.projected ? D * T * B * Q : 0)) * WORD);
+    emitInputProducts(context, layout, gates);
+    const { states, sequences } = allocateStates(context, layout, {
+      keepOutputs: save || context.isRead(y),
+      save,
     });
+    emitSteps(context, layout, { gates, states, sequences, save });
 
-    const weight = transposeRecurrent(context, layout, weightHh!);
-    const bias = biasHh ? padGates(context, layout, biasHh, 1, 1) : context.nothing('read');
-    const hasInitial = initial.some((state) => state !== null);
-    const states = stateNames.map((name, s) =>
-      stateSequence(context, layout, name, initial[s] ?? null, { keepAll: s === 0 || save, hasInitial }),
-    );
-    const quads = P / 4;
-    const quadsAt = (s: number, t: number): number => (states[s] ? states[s].at(t) / 16 : 0);
-    const few = B <= FEW_ROWS;
-    for (let t = 0; t < T; t++) {
-      kernels.forward(context, {
-        few,
-        buffers: { gates, weight, bias, states: states.map(({ view }) => view) },
-        parameters: {
-          batch: B,
-          hidden_quads: quads,
-          gates_row: t * B,
-          h_read: t > 0 || hasInitial ? quadsAt(0, t - 1) : 0,
-          h_write: quadsAt(0, t),
-          c_read: t > 0 || hasInitial ? quadsAt(1, t - 1) : 0,
-          c_write: quadsAt(1, t),
-          has_bias: biasHh !== null,
-          has_previous: t > 0 || hasInitial,
-          save,
-          activation: cell === 'rnn_relu',
-        },
-        workgroups: foldWorkgroups(Math.ceil(B / (few ? 1 : 8)) * quads, 32),
-        label,
-        detail: `t=${t} [${B},${P}]·[${P},${G * P}]`,
-        flops: 2 * B * P * G * P + 10 * B * G * P,
+    layout.parameters.forEach((_, d) => {
+      stateNames(layout).forEach((_name, s) => {
+        const value = node.outputs[1 + d * states.length + s]!;
+        if (!context.isRead(value)) return;
+        const { at, width } = s === 0 ? sequences.h : sequences.c;
+        const offset = at(d, timeOf(layout, d, T - 1));
+        const place: View = { storage: states[s]!.storage, offset, bytes: B * width * WORD };
+        unpadRows(context, value, place, {
+          rows: B,
+          width: s === 0 ? layout.R : layout.H,
+          padded: width,
+          label,
+        });
       });
-    }
-
-    states.forEach((state, s) => {
-      const final = node.outputs[1 + s]!;
-      if (!context.isRead(final)) return;
-      const at: View = { storage: state.view.storage, offset: state.at(T - 1), bytes: B * P * WORD };
-      unpadUnits(context, layout, final, at, B);
     });
-    if (context.isRead(y)) {
-      const { view, at } = states[0]!;
-      unpadUnits(
-        context,
-        layout,
-        y!,
-        { storage: view.storage, offset: at(0), bytes: T * B * P * WORD },
-        T * B,
-      );
-    }
+    if (context.isRead(y)) emitOutput(context, layout, y, states[0]!, sequences.h);
     if (save) {
-      for (const { view } of states) context.pin(view.storage);
-      const content: Residual = { gates, states };
+      for (const { storage } of states) context.pin(storage);
+      const content: RecurrentResidual = { gates, states, sequences };
       context.setResidual(residual, content);
     }
   },
 });
 
-export const lowerRecurrentBackward = defineLowering({
-  operation: recurrentBackwardOperation,
-  lower(node, context) {
-    const layout = layoutOf(node);
-    const { T, B, H, P, G, cell, kernels, label } = layout;
-    const stateCount = CELLS[cell].states.length;
-    const first = RECURRENT_INPUTS.states + stateCount;
-    const { gates, states } = context.residual(node.inputs[first + 1]!) as Residual;
-    const dY = node.inputs[first + 2] ?? null;
-    const dFinal = Array.from({ length: stateCount }, (_, s) => node.inputs[first + 3 + s] ?? null);
-    const dInitial = node.outputs.slice(RECURRENT_INPUTS.states);
-
-    const nothing = context.nothing('read');
-    const weight = padGates(context, layout, node.inputs[RECURRENT_INPUTS.weightHh]!, H, P);
-    const dy = dY ? padUnits(context, layout, context.view(dY), T * B) : nothing;
-    const dhFinal = dFinal[0] ? padUnits(context, layout, context.view(dFinal[0]), B) : nothing;
-    const stateBytes = B * P * WORD;
-    const carry = kernels.hasCarry ? context.allocate('carried gradient', stateBytes) : null;
-    if (carry && dFinal[1]) padUnits(context, layout, context.view(dFinal[1]), B, carry);
-    const wantsInitial = context.isRead(dInitial[0]);
-    const dhInitial = wantsInitial
-      ? context.allocate('d initial h', stateBytes)
-      : context.nothing('read_write');
-
-    const quads = P / 4;
-    const step = (t: number): void => {
-      const onlyInitial = t < 0;
-      const hasPrevious = t > 0 || states[0]!.hasInitial;
-      const at = (s: number, time: number): number => (states[s] ? states[s].at(time) / 16 : 0);
-      const readAt = (s: number): number => (hasPrevious ? at(s, t - 1) : 0);
-      kernels.backward(context, {
-        buffers: { gates, weight, states: states.map(({ view }) => view), dy, carry, dhFinal, dhInitial },
-        parameters: {
-          batch: B,
-          hidden_quads: quads,
-          gates_row: Math.max(t, 0) * B,
-          next_row: (t + 1) * B,
-          h_read: onlyInitial ? 0 : kernels.backwardReads === 'now' ? at(0, t) : readAt(0),
-          c_read: onlyInitial ? 0 : readAt(1),
-          c_now: onlyInitial ? 0 : at(1, t),
-          has_next: t < T - 1,
-          has_previous: hasPrevious,
-          has_dy: dY !== null,
-          has_dh_final: t === T - 1 && dFinal[0] !== null,
-          has_carry: t < T - 1 || (dFinal[1] ?? null) !== null,
-          only_initial: onlyInitial,
-          activation: cell === 'rnn_relu',
-        },
-        workgroups: foldWorkgroups(Math.ceil(B / 8) * Math.ceil(quads / 2), 16),
-        label,
-        detail: onlyInitial ? 'initial state' : `t=${t} [${B},${G * P}]·[${G * P},${P}]`,
-        flops: 2 * B * P * G * P + 20 * B * G * P,
-      });
-    };
-    for (let t = T - 1; t >= 0; t--) step(t);
-    if (wantsInitial) {
-      step(-1);
-      unpadUnits(context, layout, dInitial[0]!, dhInitial, B);
-    }
-    if (carry && dInitial[1] && context.isRead(dInitial[1]))
-      unpadUnits(context, layout, dInitial[1], carry, B);
-
-    emitInputGradient(context, layout, node, gates);
-    emitInputWeightGradient(context, layout, node, gates);
-    emitRecurrentWeightGradient(context, layout, node, gates, states[0]!);
-    emitBiasGradients(context, layout, node, gates);
-  },
-});
-
-/** `dx = dgates·W_ih`, over all steps at once. */
-function emitInputGradient(
-  context: LoweringContext,
-  layout: Layout,
-  node: Node<RecurrentAttributes>,
-  gates: View,
-): void {
-  const { T, B, I, G, P, kernels, label } = layout;
-  const [dX] = node.outputs;
-  if (!context.isRead(dX)) return;
-  const weight = padGates(context, layout, node.inputs[RECURRENT_INPUTS.weightIh]!, I, I);
-  emitMatmul(context, {
-    m: T * B,
-    n: I,
-    k: G * P,
-    a: { view: gates, offset: kernels.inputSlot * P, stride: kernels.slots * P },
-    b: { view: weight, stride: I },
-    c: { view: context.output(dX!, 'dx'), stride: I },
-    label,
+function refuseUnsupported({ attributes, label }: Layout): void {
+  if (!attributes.layerNorm) return;
+  throw new ArgumentError({
+    culprit: `recurrent "${label}"`,
+    problem: 'layerNorm has no WebGPU kernels',
+    remedy: "run it with backend: 'cpu'",
   });
 }
 
-/** `dW_ih = dgatesᵀ·x`: one product, or one a gate where units are padded between the gates. */
-function emitInputWeightGradient(
-  context: LoweringContext,
-  layout: Layout,
-  node: Node<RecurrentAttributes>,
-  gates: View,
-): void {
-  const { T, B, I, H, P, G, kernels, label } = layout;
-  const dWeight = node.outputs[1];
-  if (!context.isRead(dWeight)) return;
-  const x = context.view(node.inputs[RECURRENT_INPUTS.x]!);
-  const c = context.output(dWeight!, 'dW_ih');
-  for (const { slot, gate, count } of blocks([{ slot: kernels.inputSlot, gate: 0, count: G }], H === P)) {
+/** `x·W_ihᵀ + b_ih` of all steps at once, into the slots of each direction. */
+function emitInputProducts(context: LoweringContext, layout: Layout, gates: View): void {
+  const { T, B, I, G, P, kernels, parameters, label } = layout;
+  const x = context.view(layout.x);
+  parameters.forEach(({ weightIh, biasIh }, d) => {
     emitMatmul(context, {
-      m: count * H,
-      n: I,
-      k: T * B,
-      a: { view: gates, offset: slot * P, stride: kernels.slots * P, transposed: true },
-      b: { view: x, stride: I },
-      c: { view: c, offset: gate * H * I, stride: I },
-      label,
-    });
-  }
-}
-
-/** `dW_hh = dgatesᵀ·h(t−1)`; without an initial state the first step adds nothing. */
-function emitRecurrentWeightGradient(
-  context: LoweringContext,
-  layout: Layout,
-  node: Node<RecurrentAttributes>,
-  gates: View,
-  h: StateSequence,
-): void {
-  const { T, B, H, P, kernels, label } = layout;
-  const dWeight = node.outputs[2];
-  if (!context.isRead(dWeight)) return;
-  const c = context.output(dWeight!, 'dW_hh');
-  const skipped = h.hasInitial ? 0 : 1;
-  if (T === skipped) {
-    emitFill(context, c, dWeight!.size, 0, label);
-    return;
-  }
-  for (const { slot, gate, count } of blocks(kernels.recurrentBlocks, H === P)) {
-    emitMatmul(context, {
-      m: count * H,
-      n: H,
-      k: (T - skipped) * B,
-      a: {
-        view: gates,
-        offset: skipped * B * kernels.slots * P + slot * P,
-        stride: kernels.slots * P,
+      m: T * B,
+      n: G * P,
+      k: I,
+      a: { view: x, stride: I },
+      b: {
+        view: padGates(context, layout, weightIh, { gates: G, columns: I, stride: I }),
+        stride: I,
         transposed: true,
       },
-      b: { view: { ...h.view, offset: 0 }, offset: h.at(skipped - 1) / WORD, stride: P },
-      c: { view: c, offset: gate * H * H, stride: H },
+      bias: biasIh ? padGates(context, layout, biasIh, { gates: G, columns: 1, stride: 1 }) : null,
+      c: {
+        view: gates,
+        offset: d * T * B * kernels.slots * P + kernels.inputSlot * P,
+        stride: kernels.slots * P,
+      },
       label,
+    });
+  });
+}
+
+/** Memory for what runs through time, with the initial states in their places. */
+function allocateStates(
+  context: LoweringContext,
+  layout: Layout,
+  { keepOutputs, save }: { readonly keepOutputs: boolean; readonly save: boolean },
+): { states: readonly View[]; sequences: RecurrentSequences } {
+  const { P, Q, kernels, hasInitial, dropped, projected } = layout;
+  const names = stateNames(layout);
+  const ofH = allocateSequences(context, layout, 'h over time', {
+    h: { width: Q, keepAll: keepOutputs, hasInitial },
+    ...(dropped && { product: { width: Q, keepAll: save, hasInitial } }),
+    ...(projected && { unprojected: { width: P, keepAll: save, hasInitial: false } }),
+    ...(kernels.resetGate !== null && { reset: { width: P, keepAll: save, hasInitial: false } }),
+  } as Record<keyof RecurrentSequences, { width: number; keepAll: boolean; hasInitial: boolean }>);
+  const ofC =
+    names.length > 1
+      ? allocateSequences(context, layout, 'c over time', { c: { width: P, keepAll: save, hasInitial } })
+      : null;
+  const {
+    h,
+    product = h,
+    unprojected = h,
+    reset = h,
+  } = ofH.sequences as Partial<RecurrentSequences> & Pick<RecurrentSequences, 'h'>;
+  const sequences = { h, product, unprojected, reset, c: ofC?.sequences.c ?? h };
+  if (hasInitial) {
+    placeInitialStates(context, layout, 0, ofH.view, h);
+    if (ofC) placeInitialStates(context, layout, 1, ofC.view, sequences.c);
+    if (dropped) emitInitialDropout(context, layout, ofH.view, sequences);
+  }
+  return { states: ofC ? [ofH.view, ofC.view] : [ofH.view], sequences };
+}
+
+/** The initial h with recurrent dropout: what enters the first product. */
+function emitInitialDropout(
+  context: LoweringContext,
+  layout: Layout,
+  storage: View,
+  { product }: RecurrentSequences,
+): void {
+  const { B, R, Q, parameters, attributes, label } = layout;
+  const bytes = B * Q * WORD;
+  parameters.forEach(({ states: [initial] }, d) => {
+    const first = previousStep(layout, d, timeOf(layout, d, 0));
+    const place: View = { storage: storage.storage, offset: product.at(d, first), bytes };
+    if (!initial) {
+      context.copy(context.allocate('zeros', bytes, 'zeroed'), place, label);
+      return;
+    }
+    const y = context.allocate('initial h with dropout', B * R * WORD);
+    emitDropout(context, {
+      x: context.view(initial),
+      seed: context.view(layout.seed!),
+      y,
+      count: B * R,
+      p: attributes.recurrentDropout,
+      stream: attributes.stream,
+      purpose: 8 + d,
+      label,
+    });
+    padRows(context, y, { rows: B, width: R, padded: Q, label }, place);
+  });
+}
+
+/** One dispatch a time step, or two where the cell needs them. */
+function emitSteps(
+  context: LoweringContext,
+  layout: Layout,
+  memory: {
+    readonly gates: View;
+    readonly states: readonly View[];
+    readonly sequences: RecurrentSequences;
+    readonly save: boolean;
+  },
+): void {
+  const { T, B, D, H, R, G, P, Q, parameters, kernels, hasInitial, hasBias, projected, label } = layout;
+  const { gates, states, sequences, save } = memory;
+  const blocks = { blocks: G, rows: H, columns: R, paddedRows: P, paddedColumns: Q };
+  const weights = parameters.map(({ weightHh }) => weightHh);
+  const weight = stackTransposed(context, layout, weights, blocks);
+  const vectors = stackVectors(context, layout);
+  const projection = projected
+    ? stackTransposed(
+        context,
+        layout,
+        parameters.map(({ weightHr }) => weightHr!),
+        { blocks: 1, rows: R, columns: H, paddedRows: Q, paddedColumns: P },
+      )
+    : null;
+  const mask = layout.mask ? context.view(layout.mask) : context.nothing('read');
+  const seed = layout.seed ? context.view(layout.seed) : context.nothing('read');
+  const common = commonParameters(layout);
+  const few = B <= FEW_ROWS;
+  const tiles = Math.ceil(B / (few ? 1 : 8));
+
+  for (let i = 0; i < T; i++) {
+    const hasPrevious = i > 0 || hasInitial;
+    const now = (sequence: Sequence): readonly [number, number] =>
+      perDirection(layout, (d) => sequence.at(d, timeOf(layout, d, i)) / 16);
+    const before = (sequence: Sequence): readonly [number, number] =>
+      hasPrevious
+        ? perDirection(layout, (d) => sequence.at(d, previousStep(layout, d, timeOf(layout, d, i))) / 16)
+        : [0, 0];
+    const step = {
+      ...common,
+      gates_row: perDirection(layout, (d) => (d * T + timeOf(layout, d, i)) * B),
+      h_read: before(sequences.h),
+      h_write: now(sequences.h),
+      product_read: before(sequences.product),
+      dropped_write: now(sequences.product),
+      c_read: before(sequences.c),
+      c_write: now(sequences.c),
+      mask_row: perDirection(layout, (d) => timeOf(layout, d, i) * B),
+      hidden_quads: P / 4,
+      product_quads: Q / 4,
+      weight_stride: (Q * G * P) / 4,
+      vector_stride: vectors.stride,
+      has_bias: hasBias,
+      has_previous: hasPrevious,
+      save,
+      projected,
+    };
+    const times = layout.attributes.directions.map((_, d) => timeOf(layout, d, i)).join(',');
+    kernels.forward(context, {
+      few,
+      buffers: { gates, weight, vectors: vectors.view, states, mask, seed },
+      parameters: projected ? { ...step, h_write: now(sequences.unprojected) } : step,
+      reset: now(sequences.reset),
+      workgroups: [foldWorkgroups((tiles * P) / 4, 32)[0], 1, D],
+      label,
+      detail: `t=${times} [${B},${R}]·[${R},${G * H}]`,
+      flops: D * (2 * B * Q * G * P + 10 * B * G * P),
+    });
+    if (!projection) continue;
+    context.dispatch(recurrentProjectKernel, {
+      buffers: { weight: projection, h: states[0]!, mask, seed },
+      parameters: {
+        ...step,
+        product_read: now(sequences.unprojected),
+        hidden_quads: Q / 4,
+        product_quads: P / 4,
+        weight_stride: (P * Q) / 4,
+      },
+      workgroups: [foldWorkgroups((Math.ceil(B / 8) * Q) / 4, 32)[0], 1, D],
+      label,
+      detail: `t=${times} [${B},${H}]·[${H},${R}]`,
+      flops: D * 2 * B * P * Q,
     });
   }
 }
 
-/** Gradients of both biases: one column sum over all gates, dealt out. */
-function emitBiasGradients(
-  context: LoweringContext,
-  layout: Layout,
-  node: Node<RecurrentAttributes>,
-  gates: View,
-): void {
-  const { T, B, H, P, G, kernels, label } = layout;
-  const dealt = [
-    { value: node.outputs[3]!, parts: [{ slot: kernels.inputSlot, gate: 0, count: G }] },
-    { value: node.outputs[4]!, parts: kernels.recurrentBlocks },
-  ].filter(({ value }) => context.isRead(value));
-  if (dealt.length === 0) return;
-  const sums = context.allocate('column sums', kernels.slots * P * WORD);
-  emitReduceSum(context, { x: gates, y: sums, outer: 1, reduced: T * B, inner: kernels.slots * P, label });
-  for (const { value, parts } of dealt) {
-    const to = context.output(value, 'd bias');
-    for (const { slot, gate, count } of parts) {
-      emitStridedCopy(context, {
-        from: sums,
-        to,
-        size: [count, H],
-        fromStride: [P, 1],
-        toStride: [H, 1],
-        fromOffset: slot * P,
-        toOffset: gate * H,
-        label,
-      });
-    }
+/** y: h over time where it lies, or a copy of both directions side by side, zero where sequences have ended. */
+function emitOutput(context: LoweringContext, layout: Layout, y: Value, storage: View, h: Sequence): void {
+  const { T, B, D, R, Q, mask, label } = layout;
+  if (D === 1 && !mask) {
+    const place: View = { storage: storage.storage, offset: h.at(0, 0), bytes: T * B * Q * WORD };
+    unpadRows(context, y, place, { rows: T * B, width: R, padded: Q, label });
+    return;
   }
-}
-
-/** Consecutive gates, one by one unless they are contiguous. */
-function blocks(
-  parts: CellKernels['recurrentBlocks'],
-  contiguous: boolean,
-): { slot: number; gate: number; count: number }[] {
-  if (contiguous) return [...parts];
-  return parts.flatMap(({ slot, gate, count }) =>
-    Array.from({ length: count }, (_, i) => ({ slot: slot + i, gate: gate + i, count: 1 })),
-  );
+  context.dispatch(recurrentOutputKernel, {
+    buffers: {
+      h: storage,
+      mask: mask ? context.view(mask) : context.nothing('read'),
+      y: context.output(y, 'outputs'),
+    },
+    parameters: {
+      rows: T * B,
+      width: R,
+      directions: D,
+      h_offset: perDirection(layout, (d) => h.at(d, 0) / WORD),
+      h_stride: Q,
+      has_mask: mask !== null,
+    },
+    workgroups: foldWorkgroups(y.size, 64),
+    label,
+    detail: `[${T * B},${D * R}]`,
+  });
 }

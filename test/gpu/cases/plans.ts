@@ -188,7 +188,7 @@ export const cases: readonly GpuCase[] = [
       const weight = new Variable({ name: 'weight_hh', shape: [H, H], initial: () => randomArray(H * H, 1) });
       const graph = new Graph('packed');
       const { output } = ops.recurrent({
-        cell: 'rnn_tanh',
+        cell: 'rnn',
         x: graph.input('x', [3, 2, 4]),
         weightIh: graph.input('weightIh', [H, 4]),
         weightHh: graph.read(weight),

@@ -1,7 +1,10 @@
 /** Recurrent layers on the GPU against the reference, over awkward sizes, with every option and gradient. */
-import { CELLS, type CellName } from '../../../src/ops/cells.js';
-import { recurrent } from '../../../src/ops/recurrent.js';
+import type { Graph } from '../../../src/graph/graph.js';
 import type { Value } from '../../../src/graph/value.js';
+import { CELLS, type CellName } from '../../../src/ops/cells.js';
+import type { RecurrentAttributes } from '../../../src/ops/recurrent-attributes.js';
+import { recurrent, type RecurrentParameters } from '../../../src/ops/recurrent.js';
+import { sequenceMask } from '../../../src/ops/sequence-mask.js';
 import type { GpuCase } from '../case.js';
 import { compareExecutors, outputWithGradients, randomArray } from '../compare-executors.js';
 
@@ -10,6 +13,8 @@ interface Sizes {
   readonly B: number;
   readonly I: number;
   readonly H: number;
+  /** Width of a projection. */
+  readonly R?: number;
 }
 
 /** 1, primes, one more than a tile, both the one-row kernels (B ≤ 2) and the eight-row ones. */
@@ -22,135 +27,245 @@ const SIZES: readonly Sizes[] = [
   { T: 7, B: 8, I: 3, H: 65 },
 ];
 
-interface Options {
-  readonly bias: boolean;
+/** What a case varies. Defaults: everything given, everything read. */
+interface Options extends Partial<Omit<RecurrentAttributes, 'cell'>> {
+  readonly bias?: boolean;
+  readonly peephole?: boolean;
   /** Which states begin with something else than zeros. */
-  readonly initial: readonly boolean[];
-  /** Whether the loss reads the outputs, and which final states. */
-  readonly reads: { readonly output: boolean; readonly final: boolean };
+  readonly initial?: readonly boolean[];
+  /** One a sequence; none: all as long as T. */
+  readonly lengths?: readonly number[];
+  /** Whether the loss reads the outputs. */
+  readonly readsOutput?: boolean;
+  /** Whether it reads the final states. */
+  readonly readsFinals?: boolean;
+  readonly gradients?: boolean;
+}
+
+/** Declares the parameters of one direction as inputs, by names that end in `suffix`. */
+function declareDirection(
+  graph: Graph,
+  cell: CellName,
+  { B, I, H, R }: Sizes,
+  options: Options,
+  suffix: string,
+): { parameters: RecurrentParameters; sources: Record<string, Value> } {
+  const { gates, states } = CELLS[cell];
+  const G = gates.length;
+  const width = R ?? H;
+  const sources: Record<string, Value> = {};
+  const declare = (name: string, shape: readonly number[]): Value =>
+    (sources[name + suffix] = graph.input(name + suffix, shape));
+  const initial = options.initial ?? states.map(() => true);
+  const parameters: RecurrentParameters = {
+    weightIh: declare('weightIh', [G * H, I]),
+    weightHh: declare('weightHh', [G * H, width]),
+    biasIh: (options.bias ?? true) ? declare('biasIh', [G * H]) : null,
+    biasHh: (options.bias ?? true) ? declare('biasHh', [G * H]) : null,
+    weightHr: R === undefined ? null : declare('weightHr', [R, H]),
+    peephole: options.peephole ? declare('peephole', [3, H]) : null,
+    normIh: options.layerNorm ? declare('normIh', [2, G * H]) : null,
+    normHh: options.layerNorm ? declare('normHh', [2, G * H]) : null,
+    normC: options.layerNorm && cell === 'lstm' ? declare('normC', [2, H]) : null,
+    initialStates: states.map((state, s) =>
+      initial[s] ? declare(`${state}0`, [B, s === 0 ? width : H]) : null,
+    ),
+  };
+  return { parameters, sources };
+}
+
+/** Records a layer with its inputs, outputs and gradients; returns the numbers it must be fed. */
+function recordLayer(graph: Graph, cell: CellName, sizes: Sizes, options: Options): void {
+  const { T, B, I } = sizes;
+  const { directions = ['forward'], lengths } = options;
+  const {
+    readsOutput = true,
+    readsFinals = true,
+    gradients = true,
+    bias,
+    peephole,
+    initial,
+    ...rest
+  } = options;
+  const attributes = Object.fromEntries(
+    Object.entries(rest).filter(([name]) => name !== 'lengths' && name !== 'directions'),
+  ) as Partial<Omit<RecurrentAttributes, 'cell' | 'directions'>>;
+  const x = graph.input('x', [T, B, I]);
+  const first = declareDirection(graph, cell, sizes, options, '');
+  const second = directions.length > 1 ? declareDirection(graph, cell, sizes, options, ' reverse') : null;
+  const { output, finalStates } = recurrent({
+    ...attributes,
+    cell,
+    x,
+    mask: lengths ? sequenceMask(graph.input('lengths', [B], 'int32'), T) : null,
+    seed: options.training ? graph.scalar('seed', 'int32') : null,
+    direction: directions[0]!,
+    ...first.parameters,
+    ...(second && { reverse: second.parameters }),
+  });
+  const results: Record<string, Value> = {};
+  if (readsOutput) results.y = output;
+  if (readsFinals) finalStates.forEach((value, i) => (results[`final ${i}`] = value));
+  if (gradients) outputWithGradients(graph, results, { x, ...first.sources, ...second?.sources });
+  else for (const [name, value] of Object.entries(results)) graph.output(name, value);
 }
 
 /**
  * Weights as PyTorch begins them, U(±1/√H): with larger ones a simple RNN is chaotic, and rounding grows from
  * step to step on any machine.
  */
-function weightFeeds({ I, H }: Sizes, G: number): Record<string, Float32Array> {
+function feedsOf(
+  cell: CellName,
+  { B, I, H, R }: Sizes,
+  options: Options,
+): Record<string, Float32Array | Int32Array | number> {
+  const G = CELLS[cell].gates.length;
+  const width = R ?? H;
   const bound = 1 / Math.sqrt(H);
-  const random = (count: number, seed: number): Float32Array => randomArray(count, seed, -bound, bound);
-  return {
-    weightIh: random(G * H * I, 1),
-    weightHh: random(G * H * H, 2),
-    biasIh: random(G * H, 3),
-    biasHh: random(G * H, 4),
+  const feeds: Record<string, Float32Array | Int32Array | number> = {};
+  const counts: Record<string, number> = {
+    weightIh: G * H * I,
+    weightHh: G * H * width,
+    weightHr: width * H,
+    peephole: 3 * H,
+    biasIh: G * H,
+    biasHh: G * H,
   };
+  ['', ' reverse'].forEach((suffix, d) => {
+    if (d > 0 && (options.directions?.length ?? 1) === 1) return;
+    Object.entries(counts).forEach(([name, count], i) => {
+      feeds[name + suffix] = randomArray(count, 1 + i + 20 * d, -bound, bound);
+    });
+  });
+  if (options.training) feeds.seed = 77;
+  if (options.lengths)
+    feeds.lengths = Int32Array.from({ length: B }, (_, b) => options.lengths![b % options.lengths!.length]!);
+  return feeds;
 }
 
-function recurrentCase(cell: CellName, sizes: Sizes, options: Options): GpuCase {
-  const { T, B, I, H } = sizes;
-  const { bias, initial, reads } = options;
-  const { gates, states } = CELLS[cell];
-  const G = gates.length;
-  const name = [
-    cell,
-    `T${T} B${B} I${I} H${H}`,
-    bias ? 'bias' : 'no bias',
-    `initial ${states.filter((_, s) => initial[s]).join('') || 'zero'}`,
-    `loss of ${[reads.output && 'y', reads.final && 'finals'].filter(Boolean).join(' and ')}`,
-  ].join(', ');
+function layerCase(cell: CellName, sizes: Sizes, options: Options = {}): GpuCase {
+  const told = Object.entries(options).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
   return {
-    name,
+    name: [
+      cell,
+      Object.entries(sizes)
+        .map(([name, size]) => `${name}${size}`)
+        .join(' '),
+      ...told,
+    ].join(', '),
     run: (context) =>
-      compareExecutors(
-        context,
-        (graph) => {
-          const sources: Record<string, Value> = {
-            x: graph.input('x', [T, B, I]),
-            weightIh: graph.input('weightIh', [G * H, I]),
-            weightHh: graph.input('weightHh', [G * H, H]),
-          };
-          if (bias) {
-            sources.biasIh = graph.input('biasIh', [G * H]);
-            sources.biasHh = graph.input('biasHh', [G * H]);
-          }
-          states.forEach((state, s) => {
-            if (initial[s]) sources[`${state}0`] = graph.input(`${state}0`, [B, H]);
-          });
-          const { output, finalStates } = recurrent({
-            cell,
-            x: sources.x!,
-            weightIh: sources.weightIh!,
-            weightHh: sources.weightHh!,
-            biasIh: sources.biasIh ?? null,
-            biasHh: sources.biasHh ?? null,
-            initialStates: states.map((state) => sources[`${state}0`] ?? null),
-          });
-          const results: Record<string, Value> = {};
-          if (reads.output) results.y = output;
-          if (reads.final) finalStates.forEach((value, s) => (results[`${states[s]!}n`] = value));
-          outputWithGradients(graph, results, sources);
-        },
-        { feeds: weightFeeds(sizes, G) },
-      ),
+      compareExecutors(context, (graph) => recordLayer(graph, cell, sizes, options), {
+        feeds: Object.fromEntries(
+          Object.entries(feedsOf(cell, sizes, options)).filter(([name]) => isDeclared(name, sizes, options)),
+        ),
+      }),
   };
 }
 
-/** Without a gradient nothing is saved: other memory, same numbers. */
-function inferenceCase(cell: CellName, { T, B, I, H }: Sizes): GpuCase {
-  const { gates, states } = CELLS[cell];
-  const G = gates.length;
-  return {
-    name: `${cell}, T${T} B${B} I${I} H${H}, without a backward pass`,
-    run: (context) =>
-      compareExecutors(
-        context,
-        (graph) => {
-          const { output, finalStates } = recurrent({
-            cell,
-            x: graph.input('x', [T, B, I]),
-            weightIh: graph.input('weightIh', [G * H, I]),
-            weightHh: graph.input('weightHh', [G * H, H]),
-            biasIh: graph.input('biasIh', [G * H]),
-            biasHh: graph.input('biasHh', [G * H]),
-            initialStates: states.map((state) => graph.input(`${state}0`, [B, H])),
-          });
-          graph.output('y', output);
-          finalStates.forEach((value, s) => graph.output(`final ${s}`, value));
-        },
-        { feeds: weightFeeds({ T, B, I, H }, G) },
-      ),
-  };
+function isDeclared(name: string, { R }: Sizes, options: Options): boolean {
+  if (name.startsWith('weightHr')) return R !== undefined;
+  if (name.startsWith('peephole')) return options.peephole === true;
+  if (name.startsWith('bias')) return options.bias ?? true;
+  return true;
 }
 
-export const cases: readonly GpuCase[] = (Object.keys(CELLS) as CellName[]).flatMap((cell) => {
-  const all = CELLS[cell].states.map(() => true);
+const BOTH = ['forward', 'reverse'] as const;
+/** Unsorted, with a sequence of one step and one of all of them. */
+const LENGTHS = [2, 5, 1, 3];
+
+const plain = (cell: CellName): GpuCase[] => {
   const none = CELLS[cell].states.map(() => false);
   return [
-    ...SIZES.map((sizes) =>
-      recurrentCase(cell, sizes, { bias: true, initial: all, reads: { output: true, final: true } }),
-    ),
-    recurrentCase(cell, SIZES[1]!, { bias: false, initial: none, reads: { output: true, final: false } }),
-    recurrentCase(cell, SIZES[2]!, { bias: false, initial: none, reads: { output: true, final: false } }),
-    recurrentCase(cell, SIZES[3]!, { bias: true, initial: none, reads: { output: false, final: true } }),
-    recurrentCase(
-      cell,
-      { T: 1, B: 5, I: 8, H: 12 },
-      { bias: false, initial: none, reads: { output: true, final: true } },
-    ),
-    ...(all.length > 1
-      ? [
-          recurrentCase(cell, SIZES[2]!, {
-            bias: true,
-            initial: [true, false],
-            reads: { output: true, final: true },
-          }),
-          recurrentCase(cell, SIZES[1]!, {
-            bias: true,
-            initial: [false, true],
-            reads: { output: true, final: true },
-          }),
-        ]
-      : []),
-    inferenceCase(cell, SIZES[1]!),
-    inferenceCase(cell, SIZES[4]!),
+    ...SIZES.map((sizes) => layerCase(cell, sizes)),
+    layerCase(cell, SIZES[1]!, { bias: false, initial: none, readsFinals: false }),
+    layerCase(cell, SIZES[2]!, { bias: false, initial: none, readsFinals: false }),
+    layerCase(cell, SIZES[3]!, { initial: none, readsOutput: false }),
+    layerCase(cell, { T: 1, B: 5, I: 8, H: 12 }, { bias: false, initial: none }),
+    // Without a gradient nothing is saved: other memory, same numbers.
+    layerCase(cell, SIZES[1]!, { gradients: false }),
+    layerCase(cell, SIZES[4]!, { gradients: false }),
+    layerCase(cell, SIZES[4]!, { gradients: false, readsOutput: false }),
+    layerCase(cell, { T: 3, B: 5, I: 3, H: 8 }, { gradients: false, directions: BOTH, lengths: [1, 3, 2] }),
   ];
-});
+};
+
+const varied = (cell: CellName): GpuCase[] => {
+  const none = CELLS[cell].states.map(() => false);
+  const zoneout = cell === 'lstm' ? [0.3, 0.2] : [0.3];
+  return [
+    layerCase(cell, SIZES[1]!, { directions: ['reverse'] }),
+    layerCase(cell, SIZES[2]!, { directions: ['reverse'], initial: none }),
+    layerCase(cell, SIZES[1]!, { directions: BOTH }),
+    layerCase(cell, SIZES[2]!, { directions: BOTH, initial: none, bias: false }),
+    layerCase(cell, SIZES[4]!, { directions: BOTH, readsOutput: false }),
+    layerCase(cell, { T: 5, B: 4, I: 3, H: 6 }, { lengths: LENGTHS }),
+    layerCase(cell, { T: 5, B: 11, I: 3, H: 8 }, { lengths: LENGTHS, directions: BOTH }),
+    layerCase(cell, { T: 5, B: 4, I: 3, H: 8 }, { lengths: LENGTHS, directions: ['reverse'], initial: none }),
+    layerCase(cell, SIZES[2]!, { zoneout, training: true }),
+    layerCase(cell, SIZES[1]!, { zoneout, training: false }),
+    layerCase(
+      cell,
+      { T: 5, B: 4, I: 3, H: 6 },
+      { zoneout, training: true, lengths: LENGTHS, directions: BOTH },
+    ),
+    layerCase(cell, SIZES[2]!, { recurrentDropout: 0.4, training: true }),
+    layerCase(cell, SIZES[1]!, { recurrentDropout: 0.4, training: true, initial: none, directions: BOTH }),
+    layerCase(
+      cell,
+      { T: 5, B: 9, I: 3, H: 6 },
+      { recurrentDropout: 0.4, zoneout, training: true, lengths: LENGTHS },
+    ),
+    layerCase(cell, SIZES[2]!, { gateClip: 0.3 }),
+    ...(['relu', 'sigmoid', 'linear', 'hardSigmoid', 'onnxHardSigmoid'] as const).map((activation) =>
+      layerCase(cell, SIZES[1]!, { activation }),
+    ),
+    ...(['hardSigmoid', 'onnxHardSigmoid', 'tanh'] as const).map((gateActivation) =>
+      layerCase(cell, SIZES[2]!, { gateActivation, outputActivation: 'relu', gateClip: 2 }),
+    ),
+  ];
+};
+
+const PROJECTED = { T: 4, B: 3, I: 5, H: 9, R: 6 };
+
+export const cases: readonly GpuCase[] = [
+  ...(Object.keys(CELLS) as CellName[]).flatMap((cell) => [...plain(cell), ...varied(cell)]),
+  layerCase('lstm', SIZES[2]!, { initial: [true, false] }),
+  layerCase('lstm', SIZES[1]!, { initial: [false, true] }),
+  layerCase('lstm', PROJECTED),
+  layerCase('lstm', { ...PROJECTED, B: 2 }, { initial: [false, false], bias: false }),
+  layerCase('lstm', { T: 3, B: 17, I: 4, H: 8, R: 4 }, { directions: BOTH }),
+  layerCase('lstm', { ...PROJECTED, T: 5, B: 4 }, { directions: BOTH, lengths: LENGTHS }),
+  layerCase(
+    'lstm',
+    { ...PROJECTED, T: 5, B: 4 },
+    { zoneout: [0.3, 0.2], recurrentDropout: 0.2, training: true, lengths: LENGTHS },
+  ),
+  layerCase('lstm', PROJECTED, { gradients: false }),
+  layerCase('lstm', SIZES[1]!, { peephole: true }),
+  layerCase('lstm', SIZES[2]!, { peephole: true, directions: BOTH, bias: false }),
+  layerCase(
+    'lstm',
+    { T: 5, B: 4, I: 3, H: 6 },
+    { peephole: true, gateClip: 0.4, cellClip: 0.2, coupled: true, lengths: LENGTHS },
+  ),
+  layerCase('lstm', PROJECTED, { peephole: true, zoneout: [0.1, 0.5], training: true }),
+  layerCase('lstm', SIZES[2]!, { coupled: true }),
+  layerCase('lstm', SIZES[2]!, { cellClip: 0.1 }),
+  ...SIZES.map((sizes) => layerCase('gru', sizes, { resetAfter: false })),
+  layerCase('gru', SIZES[2]!, { resetAfter: false, initial: [false], bias: false }),
+  layerCase('gru', { T: 1, B: 3, I: 2, H: 4 }, { resetAfter: false, initial: [false] }),
+  layerCase('gru', { T: 5, B: 4, I: 3, H: 6 }, { resetAfter: false, directions: BOTH, lengths: LENGTHS }),
+  layerCase(
+    'gru',
+    { T: 5, B: 4, I: 3, H: 6 },
+    {
+      resetAfter: false,
+      zoneout: [0.3],
+      recurrentDropout: 0.3,
+      training: true,
+      lengths: LENGTHS,
+      gateClip: 0.5,
+    },
+  ),
+  layerCase('gru', SIZES[4]!, { resetAfter: false, gradients: false }),
+];

@@ -1,0 +1,55 @@
+// Parameters of every forward step. Places are in vec4, one for each direction; workgroup z is the direction.
+
+struct Params {
+  gates_row: vec2u,      // row of the gates, [T·B] for each direction
+  h_read: vec2u,         // the state before this step
+  h_write: vec2u,        // the state after it (with a projection: its input)
+  product_read: vec2u,   // what enters the recurrent product: the state before, perhaps with dropout
+  dropped_write: vec2u,  // the state after, with recurrent dropout
+  c_read: vec2u,
+  c_write: vec2u,
+  mask_row: vec2u,       // t·B
+  zoneout: vec2f,        // of h, of c
+  zoneout_threshold: vec2u,
+  batch: u32,            // B
+  hidden_quads: u32,     // H/4
+  product_quads: u32,    // length of the recurrent product, in vec4
+  weight_stride: u32,    // from one direction's weights to the next
+  vector_stride: u32,    // from one direction's biases and peepholes to the next
+  has_bias: u32,
+  has_peephole: u32,
+  has_mask: u32,
+  has_previous: u32,     // 0: the state before this step is zero
+  save: u32,             // 1: keep what the backward pass needs
+  activation: u32,
+  gate_activation: u32,
+  output_activation: u32,
+  coupled: u32,
+  projected: u32,        // 1: h_write takes the input of a projection
+  gate_clip: f32,
+  cell_clip: f32,
+  training: u32,
+  stream: u32,
+  hidden_width: u32,     // H as it is, unpadded
+  state_width: u32,      // width of h as it is, unpadded
+  dropout_threshold: u32,
+  dropout_scale: f32,    // 1/(1−p), 0 without recurrent dropout
+}
+
+// Assigns h(t), frozen where there is no step, mixed by zoneout; and what of it enters the next product.
+fn store_state(direction: u32, row: u32, quad: u32, quads: u32, value: vec4f) {
+  let at = row * quads + quad;
+  var h_new = value;
+  var h_old = vec4f();
+  if (params.has_previous != 0u) {
+    h_old = h[params.h_read[direction] + at];
+  }
+  h_new = mix(h_new, h_old, zoneout_share(direction, row, quad, params.state_width, 0u));
+  if (!is_step(direction, row)) {
+    h_new = h_old;
+  }
+  h[params.h_write[direction] + at] = h_new;
+  if (params.dropout_scale != 0.0) {
+    h[params.dropped_write[direction] + at] = h_new * recurrent_dropout(direction, row, quad);
+  }
+}

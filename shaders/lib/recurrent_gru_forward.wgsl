@@ -1,0 +1,47 @@
+// A GRU's step with the reset after the product: r,z = σ(a + product + b), m = h·W_hnᵀ + b_hn,
+// n = tanh(a_n + r⊙m), h = (1−z)⊙n + z⊙h, where σ and tanh are the activations chosen.
+//
+//   gates    [D, T·B, 4, H] in: slots 1 to 3 hold a = x·W_ihᵀ + b_ih, gates r,z,n; out when save: m, r, z, n
+//   weight   [D, K, 3, H]   W_hhᵀ: row k, gate, unit
+//   vectors  [D, 3, H]      b_hh, read when has_bias
+//   h        states by step, [B, H] each
+//   mask     [T·B]          0 where a sequence has ended
+//   seed     one whole number
+
+@group(0) @binding(0) var<storage, read_write> gates: array<vec4f>;
+@group(0) @binding(1) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(2) var<storage, read> vectors: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> h: array<vec4f>;
+@group(0) @binding(4) var<storage, read> mask: array<i32>;
+@group(0) @binding(5) var<storage, read> seed: array<u32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+// For batch row `row` and units 4·quad to 4·quad + 3, from the products h·W_hhᵀ.
+fn finish(direction: u32, row: u32, quad: u32, r_sum: vec4f, z_sum: vec4f, n_sum: vec4f) {
+  let quads = params.hidden_quads;
+  let at = row * quads + quad;
+  let first = (params.gates_row[direction] + row) * 4u * quads + quad;
+  let vector = direction * params.vector_stride + quad;
+  var a_r = gates[first + quads] + r_sum;
+  var a_z = gates[first + 2u * quads] + z_sum;
+  var m = n_sum;
+  if (params.has_bias != 0u) {
+    a_r += vectors[vector];
+    a_z += vectors[vector + quads];
+    m += vectors[vector + 2u * quads];
+  }
+  let r = activate(params.gate_activation, clipped(a_r, params.gate_clip));
+  let z = activate(params.gate_activation, clipped(a_z, params.gate_clip));
+  let n = activate(params.activation, clipped(gates[first + 3u * quads] + r * m, params.gate_clip));
+  var h_new = (1.0 - z) * n;
+  if (params.has_previous != 0u) {
+    h_new += z * h[params.h_read[direction] + at];
+  }
+  store_state(direction, row, quad, quads, h_new);
+  if (params.save != 0u) {
+    gates[first] = m;
+    gates[first + quads] = r;
+    gates[first + 2u * quads] = z;
+    gates[first + 3u * quads] = n;
+  }
+}

@@ -1,0 +1,59 @@
+// One time step of the backward pass of a projected state, both directions at once: dh = dy + dgates(next)·W_hh,
+// less what zoneout and ended sequences hand on. What is left goes through the projection in
+// recurrent_lstm_backward.wgsl, and into the gradient of W_hr outside the loop.
+//
+//   gates   the gradients of the gates' pre-activations, [D, T·B, 4, H]; at target_write, dh of this step [B, R]
+//   weight  [D, 4, H, R]  W_hh: gate, unit, k
+//   dy      [D, T·B, R]   gradient of the outputs, read when has_dy
+//   carry   gradient of h that zoneout and ended sequences hand on; at the end, of the initial state
+//   mask    [T·B]         0 where a sequence has ended
+//   seed    one whole number
+//
+// One invocation computes eight batch rows of eight units, in four 4×4 accumulators.
+// Workgroups: (⌈⌈B/8⌉·⌈units/8⌉ / 16⌉, 1, D). Widths are padded to a multiple of four, with zeros.
+
+@group(0) @binding(0) var<storage, read_write> gates: array<vec4f>;
+@group(0) @binding(1) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(2) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> carry: array<vec4f>;
+@group(0) @binding(4) var<storage, read> mask: array<i32>;
+@group(0) @binding(5) var<storage, read> seed: array<u32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+fn finish(direction: u32, row: u32, quad: u32, sum: vec4f) {
+  let at = row * params.unit_quads + quad;
+  let dh = state_gradient(direction, row, quad, sum);
+  if (params.only_initial != 0u) {
+    carry[params.carry_h[direction] + at] = dh;
+    return;
+  }
+  var share = vec4f(1.0);
+  if (is_step(direction, row)) {
+    share = zoneout_share(direction, row, quad, params.state_width, 0u);
+  }
+  gates[params.target_write[direction] + at] = dh * (1.0 - share);
+  if (params.keep_carry_h != 0u) {
+    carry[params.carry_h[direction] + at] = dh * share;
+  }
+}
+
+@compute @workgroup_size(16)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let direction = id.z;
+  let quads = params.unit_quads;
+  let pairs = (quads + 1u) / 2u;
+  let quad0 = id.x % pairs * 2u;
+  let row0 = id.x / pairs * 8u;
+  if (row0 >= params.batch) {
+    return;
+  }
+  // An odd last quad repeats its neighbour.
+  let quad1 = min(quad0 + 1u, quads - 1u);
+  var tile = recurrent_product(direction, row0, quad0, quad1);
+  for (var row = 0u; row < min(8u, params.batch - row0); row++) {
+    finish(direction, row0 + row, quad0, tile_value(&tile, row, false));
+    if (quad1 > quad0) {
+      finish(direction, row0 + row, quad1, tile_value(&tile, row, true));
+    }
+  }
+}

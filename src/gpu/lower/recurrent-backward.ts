@@ -1,0 +1,485 @@
+/**
+ * `recurrentBackward` on the GPU: one dispatch a step for both directions, backwards through time (two for
+ * projections and the GRU with the reset before the product), which leaves the gradients of the gates where the
+ * gates were; then the gradients of inputs, weights and biases as products and sums over all steps.
+ */
+import type { Value } from '../../graph/value.js';
+import {
+  backwardInputPlaces,
+  DIRECTION_INPUTS,
+  directionGradientBegin,
+  recurrentBackwardOperation,
+} from '../../ops/recurrent.js';
+import { hasZoneout } from '../../ops/recurrent-attributes.js';
+import { foldWorkgroups } from '../kernel.js';
+import { alignUp, type View } from '../memory.js';
+import { recurrentOutputBackwardKernel, recurrentProjectBackwardKernel } from '../recurrent-kernels.js';
+import type { BackwardParameters, GateBlock } from './cells.js';
+import { defineLowering, type LoweringContext } from './context.js';
+import { emitFill } from './fill.js';
+import { emitMatmul } from './matmul.js';
+import {
+  commonParameters,
+  layoutOf,
+  padGates,
+  padRows,
+  perDirection,
+  previousStep,
+  stackVectors,
+  stackWeights,
+  stateNames,
+  timeOf,
+  unpadRows,
+  WORD,
+  type Layout,
+  type Sequence,
+} from './recurrent-layout.js';
+import type { RecurrentResidual } from './recurrent.js';
+import { emitReduceSum } from './reduce-sum.js';
+import { emitStridedCopy } from './strided-copy.js';
+
+/** Where the gradients that travel from step to step lie: bytes, by direction. */
+interface Carry {
+  readonly view: View;
+  readonly h: readonly number[];
+  readonly c: readonly number[];
+  readonly peephole: readonly number[];
+  /** Whether the gradients of the final h, and of c, were put there. */
+  readonly hasFinal: readonly boolean[];
+}
+
+export const lowerRecurrentBackward = defineLowering({
+  operation: recurrentBackwardOperation,
+  lower(node, context) {
+    const layout = layoutOf(node);
+    const { B, R, H, P, Q, attributes, parameters, label } = layout;
+    const { cell } = attributes;
+    const places = backwardInputPlaces(attributes);
+    const residual = context.residual(node.inputs[places.residual]!) as RecurrentResidual;
+    const names = stateNames(layout);
+    const dY = node.inputs[places.dY] ?? null;
+    const dFinals = parameters.map((_, d) =>
+      names.map((_name, s) => node.inputs[places.dFinals + d * names.length + s] ?? null),
+    );
+    /** Gradients of a direction's inputs, in the order of `DIRECTION_INPUTS`. */
+    const gradientsOf = (d: number): Value[] => {
+      const begin = directionGradientBegin(d, cell);
+      return node.outputs.slice(begin, begin + DIRECTION_INPUTS.states + names.length);
+    };
+    const wantsInitialH = parameters.some((_, d) => context.isRead(gradientsOf(d)[DIRECTION_INPUTS.states]));
+
+    const carry = allocateCarry(context, layout, dFinals);
+    emitSteps(context, layout, residual, { dy: spreadOutputs(context, layout, dY), carry, wantsInitialH });
+
+    emitInputGradient(context, layout, node.outputs[0]!, residual.gates);
+    parameters.forEach((direction, d) => {
+      const gradients = gradientsOf(d);
+      const of = (name: keyof typeof DIRECTION_INPUTS): Value => gradients[DIRECTION_INPUTS[name]]!;
+      names.forEach((_, s) => {
+        const value = gradients[DIRECTION_INPUTS.states + s]!;
+        if (!context.isRead(value)) return;
+        const [width, padded] = s === 0 ? [R, Q] : [H, P];
+        const offset = (s === 0 ? carry.h : carry.c)[d]!;
+        const place: View = { storage: carry.view.storage, offset, bytes: B * padded * WORD };
+        unpadRows(context, value, place, { rows: B, width, padded, label });
+      });
+      emitInputWeightGradient(context, layout, d, of('weightIh'), residual.gates);
+      emitRecurrentWeightGradient(context, layout, d, of('weightHh'), residual);
+      emitBiasGradients(context, layout, d, of('biasIh'), of('biasHh'), residual.gates);
+      if (direction.weightHr) emitProjectionGradient(context, layout, d, of('weightHr'), residual);
+      if (direction.peephole) emitPeepholeGradient(context, layout, d, of('peephole'), carry);
+    });
+  },
+});
+
+/** Memory for what travels from step to step, begun with the gradients of the final states. */
+function allocateCarry(
+  context: LoweringContext,
+  layout: Layout,
+  dFinals: readonly (readonly (Value | null)[])[],
+): Carry {
+  const { B, D, R, H, P, Q, hasPeephole, label } = layout;
+  let end = 0;
+  const regions = (bytes: number): number[] =>
+    Array.from({ length: D }, () => {
+      const begin = end;
+      end += alignUp(bytes);
+      return begin;
+    });
+  const names = stateNames(layout);
+  const h = regions(B * Q * WORD);
+  const c = names.length > 1 ? regions(B * P * WORD) : h;
+  const peephole = hasPeephole ? regions(3 * B * P * WORD) : h;
+  const view = context.allocate('carried gradients', end);
+  const hasFinal = names.map((_, s) => dFinals.some((states) => states[s] !== null));
+  dFinals.forEach((states, d) => {
+    states.forEach((gradient, s) => {
+      if (!hasFinal[s]) return;
+      const [width, padded] = s === 0 ? [R, Q] : [H, P];
+      const place: View = {
+        storage: view.storage,
+        offset: (s === 0 ? h : c)[d]!,
+        bytes: B * padded * WORD,
+      };
+      if (gradient) padRows(context, context.view(gradient), { rows: B, width, padded, label }, place);
+      else emitFill(context, place, B * padded, 0, label);
+    });
+  });
+  return { view, h, c, peephole, hasFinal };
+}
+
+/** The gradient of the outputs by direction, rows padded: `[D, T·B, Q]`. */
+function spreadOutputs(context: LoweringContext, layout: Layout, dY: Value | null): View | null {
+  const { T, B, D, R, Q, label } = layout;
+  if (!dY) return null;
+  if (D === 1 && R === Q) return context.view(dY);
+  const dh = context.allocate('gradient of outputs', D * T * B * Q * WORD);
+  context.dispatch(recurrentOutputBackwardKernel, {
+    buffers: { dy: context.view(dY), dh },
+    parameters: { rows: T * B, width: R, padded: Q, directions: D },
+    workgroups: foldWorkgroups(D * T * B * Q, 64),
+    label,
+    detail: `[${T * B},${D * R}]`,
+  });
+  return dh;
+}
+
+/** Backwards through time. */
+function emitSteps(
+  context: LoweringContext,
+  layout: Layout,
+  { gates, states, sequences }: RecurrentResidual,
+  run: { readonly dy: View | null; readonly carry: Carry; readonly wantsInitialH: boolean },
+): void {
+  const { T, B, D, H, R, G, P, Q, attributes, parameters, kernels, hasInitial, projected, label } = layout;
+  const { dy, carry, wantsInitialH } = run;
+  const { slots } = kernels;
+  const nothing = context.nothing('read');
+  const weight = stackWeights(
+    context,
+    layout,
+    parameters.map(({ weightHh }) => weightHh),
+    { blocks: G, rows: H, columns: R, paddedRows: P, paddedColumns: Q },
+  );
+  const projection = projected
+    ? stackWeights(
+        context,
+        layout,
+        parameters.map(({ weightHr }) => weightHr!),
+        { blocks: 1, rows: R, columns: H, paddedRows: Q, paddedColumns: P },
+      )
+    : null;
+  const vectors = layout.hasPeephole ? stackVectors(context, layout) : { view: nothing, stride: 0 };
+  const mask = layout.mask ? context.view(layout.mask) : nothing;
+  const seed = layout.seed ? context.view(layout.seed) : nothing;
+  const common = commonParameters(layout);
+  const keepCarry = kernels.carriesH || layout.mask !== null || hasZoneout(attributes);
+  const quadsAt = (bytes: readonly number[]): readonly [number, number] =>
+    perDirection(layout, (d) => bytes[d]! / 16);
+  const gatesRow = (d: number, t: number): number => (d * T + t) * B;
+  /** Behind the gates: the gradients of projected states. */
+  const projectedAt = (d: number, t: number): number => (D * T * B * slots * P + (d * T + t) * B * Q) / 4;
+  const buffers = {
+    gates,
+    weight,
+    vectors: vectors.view,
+    states,
+    dy: dy ?? nothing,
+    carry: carry.view,
+    mask,
+    seed,
+  };
+  const workgroups = (units: number): readonly [number, number, number] => [
+    foldWorkgroups(Math.ceil(B / 8) * Math.ceil(units / 8), 16)[0],
+    1,
+    D,
+  ];
+
+  /** The `i`-th step in the order of the forward pass; −1 for what lies before the first. */
+  const emit = (i: number): void => {
+    const onlyInitial = i < 0;
+    const isLast = i === T - 1;
+    const hasPrevious = i > 0 || hasInitial;
+    const t = (d: number): number => timeOf(layout, d, Math.max(i, 0));
+    const before = (sequence: Sequence): readonly [number, number] =>
+      hasPrevious && !onlyInitial
+        ? perDirection(layout, (d) => sequence.at(d, previousStep(layout, d, t(d))) / 16)
+        : [0, 0];
+    const base: BackwardParameters = {
+      ...common,
+      source_read: perDirection(layout, (d) =>
+        isLast ? 0 : (gatesRow(d, timeOf(layout, d, i + 1)) * slots * P) / 4,
+      ),
+      gates_row: perDirection(layout, (d) => gatesRow(d, t(d))),
+      h_read: before(sequences.h),
+      product_read: before(sequences.product),
+      c_read: before(sequences.c),
+      dy_row: perDirection(layout, (d) => gatesRow(d, t(d))),
+      mask_row: perDirection(layout, (d) => t(d) * B),
+      carry_h: quadsAt(carry.h),
+      carry_c: quadsAt(carry.c),
+      peephole_sums: quadsAt(carry.peephole),
+      target_write: perDirection(layout, (d) => projectedAt(d, t(d))),
+      hidden_quads: P / 4,
+      unit_quads: Q / 4,
+      source_quads: (kernels.source.slots * P) / 4,
+      source_stride: (slots * P) / 4,
+      weight_stride: (G * P * Q) / 4,
+      weight_offset: 0,
+      weight_shift: (kernels.source.shift * P) / 4,
+      vector_stride: vectors.stride,
+      first_step: isLast,
+      has_next: !isLast,
+      has_previous: hasPrevious,
+      has_dy: dy !== null && !onlyInitial,
+      has_carry_h: isLast ? carry.hasFinal[0]! : keepCarry,
+      has_carry_c: !isLast || (carry.hasFinal[1] ?? false),
+      keep_carry_h: keepCarry,
+      only_initial: onlyInitial,
+    };
+    const times = attributes.directions.map((_, d) => t(d)).join(',');
+    const detail = onlyInitial ? 'initial state' : `t=${times} [${B},${G * H}]·[${G * H},${R}]`;
+    const flops = D * (2 * B * G * P * Q + 20 * B * G * P);
+    if (!projection) {
+      kernels.backward(context, {
+        buffers,
+        parameters: base,
+        workgroups: workgroups(Q),
+        label,
+        detail,
+        flops,
+      });
+      return;
+    }
+    context.dispatch(recurrentProjectBackwardKernel, {
+      buffers: { gates, weight, dy: buffers.dy, carry: carry.view, mask, seed },
+      parameters: base,
+      workgroups: workgroups(Q),
+      label,
+      detail,
+      flops,
+    });
+    if (onlyInitial) return;
+    kernels.backward(context, {
+      buffers: { ...buffers, weight: projection, dy: nothing },
+      parameters: {
+        ...base,
+        source_read: base.target_write,
+        unit_quads: P / 4,
+        source_quads: Q / 4,
+        source_stride: Q / 4,
+        weight_stride: (P * Q) / 4,
+        weight_shift: 0,
+        has_next: true,
+        has_dy: false,
+        has_carry_h: false,
+        keep_carry_h: false,
+        // What of these concerns h has been done before the projection.
+        zoneout: [0, base.zoneout[1]!],
+        dropout_scale: 0,
+      },
+      workgroups: workgroups(P),
+      label,
+      detail: `t=${times} [${B},${R}]·[${R},${H}]`,
+      flops: D * (2 * B * P * Q + 20 * B * G * P),
+    });
+  };
+  for (let i = T - 1; i >= 0; i--) emit(i);
+  if (wantsInitialH) emit(-1);
+}
+
+/** Where slot 0 of direction `d` begins, in elements. */
+function gatesAt({ T, B, P, kernels }: Layout, d: number): number {
+  return d * T * B * kernels.slots * P;
+}
+
+/** `dx = Σ dgates·W_ih`, over all steps at once, each direction added. */
+function emitInputGradient(context: LoweringContext, layout: Layout, dX: Value, gates: View): void {
+  if (!context.isRead(dX)) return;
+  const { T, B, I, G, P, kernels, parameters, label } = layout;
+  const c = { view: context.output(dX, 'dx'), stride: I };
+  parameters.forEach(({ weightIh }, d) => {
+    emitMatmul(context, {
+      m: T * B,
+      n: I,
+      k: G * P,
+      a: { view: gates, offset: gatesAt(layout, d) + kernels.inputSlot * P, stride: kernels.slots * P },
+      b: { view: padGates(context, layout, weightIh, { gates: G, columns: I, stride: I }), stride: I },
+      c,
+      accumulate: d > 0,
+      label,
+    });
+  });
+}
+
+/** `dW_ih = dgatesᵀ·x`: one product, or one a gate where units are padded between the gates. */
+function emitInputWeightGradient(
+  context: LoweringContext,
+  layout: Layout,
+  d: number,
+  dWeight: Value,
+  gates: View,
+): void {
+  if (!context.isRead(dWeight)) return;
+  const { T, B, I, H, P, G, kernels, label } = layout;
+  const x = context.view(layout.x);
+  const c = context.output(dWeight, 'dW_ih');
+  for (const { slot, gate, count } of split([{ slot: kernels.inputSlot, gate: 0, count: G }], H === P)) {
+    emitMatmul(context, {
+      m: count * H,
+      n: I,
+      k: T * B,
+      a: { view: gates, offset: gatesAt(layout, d) + slot * P, stride: kernels.slots * P, transposed: true },
+      b: { view: x, stride: I },
+      c: { view: c, offset: gate * H * I, stride: I },
+      label,
+    });
+  }
+}
+
+/**
+ * `dW_hh = dgatesᵀ·(what entered the product)`. Without an initial state the first step adds nothing. The gate
+ * that multiplies r⊙h has its own right side.
+ */
+function emitRecurrentWeightGradient(
+  context: LoweringContext,
+  layout: Layout,
+  d: number,
+  dWeight: Value,
+  { gates, states, sequences }: RecurrentResidual,
+): void {
+  if (!context.isRead(dWeight)) return;
+  const { T, B, H, R, P, Q, G, kernels, hasInitial, attributes, label } = layout;
+  const c = context.output(dWeight, 'dW_hh');
+  const skipped = hasInitial ? 0 : 1;
+  if (T === skipped) {
+    emitFill(context, c, G * H * R, 0, label);
+    return;
+  }
+  const reverse = attributes.directions[d] === 'reverse';
+  const firstStep = reverse ? 0 : skipped;
+  const { resetGate } = kernels;
+  const parts = kernels.recurrentBlocks.flatMap((block): (GateBlock & { readonly reset: boolean })[] =>
+    resetGate === null
+      ? [{ ...block, reset: false }]
+      : [
+          { ...block, count: resetGate - block.gate, reset: false },
+          { slot: block.slot + resetGate - block.gate, gate: resetGate, count: 1, reset: true },
+        ],
+  );
+  for (const part of parts) {
+    const offset = part.reset
+      ? sequences.reset.at(d, firstStep)
+      : sequences.product.at(d, previousStep(layout, d, firstStep));
+    for (const { slot, gate, count } of split([part], H === P)) {
+      emitMatmul(context, {
+        m: count * H,
+        n: R,
+        k: (T - skipped) * B,
+        a: {
+          view: gates,
+          offset: gatesAt(layout, d) + firstStep * B * kernels.slots * P + slot * P,
+          stride: kernels.slots * P,
+          transposed: true,
+        },
+        b: { view: states[0]!, offset: offset / WORD, stride: part.reset ? P : Q },
+        c: { view: c, offset: gate * H * R, stride: R },
+        label,
+      });
+    }
+  }
+}
+
+/** `dW_hr = dhᵀ·m`, m being what entered the projection. */
+function emitProjectionGradient(
+  context: LoweringContext,
+  layout: Layout,
+  d: number,
+  dWeight: Value,
+  { gates, states, sequences }: RecurrentResidual,
+): void {
+  if (!context.isRead(dWeight)) return;
+  const { T, B, D, H, R, P, Q, kernels, label } = layout;
+  emitMatmul(context, {
+    m: R,
+    n: H,
+    k: T * B,
+    a: { view: gates, offset: D * T * B * kernels.slots * P + d * T * B * Q, stride: Q, transposed: true },
+    b: { view: states[0]!, offset: sequences.unprojected.at(d, 0) / WORD, stride: P },
+    c: { view: context.output(dWeight, 'dW_hr'), stride: H },
+    label,
+  });
+}
+
+/** The peepholes' gradients, summed over the steps, are summed over the batch. */
+function emitPeepholeGradient(
+  context: LoweringContext,
+  layout: Layout,
+  d: number,
+  dPeephole: Value,
+  carry: Carry,
+): void {
+  if (!context.isRead(dPeephole)) return;
+  const { B, H, P, label } = layout;
+  const sums = context.allocate('peephole sums', 3 * P * WORD);
+  emitReduceSum(context, {
+    x: carry.view,
+    xOffset: carry.peephole[d]! / WORD,
+    y: sums,
+    outer: 3,
+    reduced: B,
+    inner: P,
+    label,
+  });
+  unpadRows(context, dPeephole, sums, { rows: 3, width: H, padded: P, label });
+}
+
+/** Gradients of both biases: one column sum over all gates, dealt out. */
+function emitBiasGradients(
+  context: LoweringContext,
+  layout: Layout,
+  d: number,
+  dBiasIh: Value,
+  dBiasHh: Value,
+  gates: View,
+): void {
+  const { T, B, H, P, G, kernels, label } = layout;
+  const dealt = [
+    { value: dBiasIh, parts: [{ slot: kernels.inputSlot, gate: 0, count: G }] },
+    { value: dBiasHh, parts: kernels.recurrentBlocks },
+  ].filter(({ value }) => context.isRead(value));
+  if (dealt.length === 0) return;
+  const sums = context.allocate('column sums', kernels.slots * P * WORD);
+  emitReduceSum(context, {
+    x: gates,
+    xOffset: gatesAt(layout, d),
+    y: sums,
+    outer: 1,
+    reduced: T * B,
+    inner: kernels.slots * P,
+    label,
+  });
+  for (const { value, parts } of dealt) {
+    const to = context.output(value, 'd bias');
+    for (const { slot, gate, count } of parts) {
+      emitStridedCopy(context, {
+        from: sums,
+        to,
+        size: [count, H],
+        fromStride: [P, 1],
+        toStride: [H, 1],
+        fromOffset: slot * P,
+        toOffset: gate * H,
+        label,
+      });
+    }
+  }
+}
+
+/** Gates that lie side by side, one by one unless they are contiguous in memory. */
+function split(parts: readonly GateBlock[], contiguous: boolean): GateBlock[] {
+  if (contiguous) return [...parts];
+  return parts.flatMap(({ slot, gate, count }) =>
+    Array.from({ length: count }, (_, i) => ({ slot: slot + i, gate: gate + i, count: 1 })),
+  );
+}

@@ -1,0 +1,377 @@
+/** How a recurrent layer lies in memory: padded widths, packed weights, states over time. */
+import type { ActivationName } from '../../ops/cells.js';
+import { CELLS } from '../../ops/cells.js';
+import type { RecurrentAttributes } from '../../ops/recurrent-attributes.js';
+import {
+  directionInputs,
+  RECURRENT_INPUTS,
+  recurrentSizes,
+  type DirectionInputs,
+  type RecurrentSizes,
+} from '../../ops/recurrent.js';
+import type { Node, Value } from '../../graph/value.js';
+import { alignUp, type View } from '../memory.js';
+import { cellKernels, type CellKernels } from './cells.js';
+import type { LoweringContext } from './context.js';
+import { emitStridedCopy } from './strided-copy.js';
+
+/** Bytes of a number. */
+export const WORD = 4;
+
+/** The codes of lib/recurrent_activations.wgsl. */
+const ACTIVATIONS: Readonly<Record<ActivationName, number>> = {
+  tanh: 0,
+  sigmoid: 1,
+  relu: 2,
+  linear: 3,
+  hardSigmoid: 4,
+  onnxHardSigmoid: 5,
+};
+
+/** A layer: its sizes, what it was asked to be, and its inputs. */
+export interface Layout extends RecurrentSizes {
+  readonly attributes: RecurrentAttributes;
+  readonly kernels: CellKernels;
+  readonly label: string;
+  /** H and R, rounded up to multiples of four. */
+  readonly P: number;
+  readonly Q: number;
+  readonly x: Value;
+  /** The inputs of each direction. */
+  readonly parameters: readonly DirectionInputs<Value>[];
+  readonly mask: Value | null;
+  readonly seed: Value | null;
+  readonly projected: boolean;
+  readonly hasPeephole: boolean;
+  readonly hasBias: boolean;
+  /** Whether some direction is given some initial state; those that are not begin with zeros. */
+  readonly hasInitial: boolean;
+  /** Whether the recurrent product has dropout. */
+  readonly dropped: boolean;
+}
+
+/** Reads a node's inputs and attributes. */
+export function layoutOf(node: Node<RecurrentAttributes>): Layout {
+  const { attributes, inputs, label } = node;
+  const sizes = recurrentSizes(inputs, attributes);
+  const parameters = attributes.directions.map((_, d) => directionInputs(inputs, d, attributes.cell));
+  const some = (present: (direction: DirectionInputs<Value>) => boolean): boolean => parameters.some(present);
+  return {
+    ...sizes,
+    attributes,
+    label,
+    parameters,
+    x: inputs[RECURRENT_INPUTS.x]!,
+    kernels: cellKernels(attributes),
+    P: alignUp(sizes.H, 4),
+    Q: alignUp(sizes.R, 4),
+    mask: inputs[RECURRENT_INPUTS.mask] ?? null,
+    seed: inputs[RECURRENT_INPUTS.seed] ?? null,
+    projected: some(({ weightHr }) => weightHr !== null),
+    hasPeephole: some(({ peephole }) => peephole !== null),
+    hasBias: some(({ biasHh }) => biasHh !== null),
+    hasInitial: some(({ states }) => states.some((state) => state !== null)),
+    dropped: attributes.training && attributes.recurrentDropout > 0,
+  };
+}
+
+/** The step before step `t` of direction `d`; that of the first is where the initial state lies. */
+export function previousStep({ attributes }: Layout, d: number, t: number): number {
+  return attributes.directions[d] === 'reverse' ? t + 1 : t - 1;
+}
+
+/** The time of the `i`-th step that direction `d` runs. */
+export function timeOf({ attributes, T }: Layout, d: number, i: number): number {
+  return attributes.directions[d] === 'reverse' ? T - 1 - i : i;
+}
+
+/** One number a direction, as the kernels take them. */
+export function perDirection({ D }: Layout, of: (d: number) => number): readonly [number, number] {
+  return [of(0), D > 1 ? of(1) : 0];
+}
+
+/** Parameters that the forward and the backward kernels share. */
+export function commonParameters(layout: Layout): {
+  batch: number;
+  has_mask: boolean;
+  has_peephole: boolean;
+  activation: number;
+  gate_activation: number;
+  output_activation: number;
+  coupled: boolean;
+  gate_clip: number;
+  cell_clip: number;
+  training: boolean;
+  stream: number;
+  hidden_width: number;
+  state_width: number;
+  dropout_threshold: number;
+  dropout_scale: number;
+  zoneout: readonly [number, number];
+  zoneout_threshold: readonly [number, number];
+} {
+  const { attributes, B, H, R, mask, hasPeephole, dropped } = layout;
+  const { zoneout, recurrentDropout } = attributes;
+  // Compared as whole numbers of 24 bits; the reference compares with the probability in float32.
+  const threshold = (p: number): number => Math.ceil(Math.fround(p) * 2 ** 24);
+  const [ofH = 0, ofC = 0] = zoneout;
+  return {
+    batch: B,
+    has_mask: mask !== null,
+    has_peephole: hasPeephole,
+    activation: ACTIVATIONS[attributes.activation],
+    gate_activation: ACTIVATIONS[attributes.gateActivation],
+    output_activation: ACTIVATIONS[attributes.outputActivation],
+    coupled: attributes.coupled,
+    gate_clip: attributes.gateClip,
+    cell_clip: attributes.cellClip,
+    training: attributes.training,
+    stream: attributes.stream,
+    hidden_width: H,
+    state_width: R,
+    dropout_threshold: dropped ? threshold(recurrentDropout) : 0,
+    dropout_scale: dropped ? 1 / (1 - recurrentDropout) : 0,
+    zoneout: [ofH, ofC],
+    zoneout_threshold: [threshold(ofH), threshold(ofC)],
+  };
+}
+
+/** `[rows, width]` with rows padded to `padded`: the view itself where nothing needs padding. */
+export function padRows(
+  context: LoweringContext,
+  from: View,
+  { rows, width, padded, label }: { rows: number; width: number; padded: number; label: string },
+  to?: View,
+): View {
+  if (width === padded && !to) return from;
+  const target = to ?? context.allocate('padded', rows * padded * WORD);
+  if (width === padded) {
+    context.copy({ ...from, bytes: rows * width * WORD }, target, label);
+    return target;
+  }
+  emitStridedCopy(context, {
+    from,
+    to: target,
+    size: [rows, padded],
+    fromSize: [rows, width],
+    fromStride: [width, 1],
+    toStride: [padded, 1],
+    label,
+  });
+  return target;
+}
+
+/** Rows of `padded` numbers at `from` as the dense value, rows of `width`. */
+export function unpadRows(
+  context: LoweringContext,
+  value: Value,
+  from: View,
+  { rows, width, padded, label }: { rows: number; width: number; padded: number; label: string },
+): void {
+  if (width === padded) {
+    context.alias(value, from, label);
+    return;
+  }
+  emitStridedCopy(context, {
+    from,
+    to: context.output(value, 'dense'),
+    size: [rows, width],
+    fromStride: [padded, 1],
+    toStride: [width, 1],
+    label,
+  });
+}
+
+/** A weight `[gates·H, columns]` with each gate's block of rows padded to P, and rows to `stride`. */
+export function padGates(
+  context: LoweringContext,
+  { H, P, label }: Layout,
+  weight: Value,
+  { gates, columns, stride }: { gates: number; columns: number; stride: number },
+): View {
+  if (H === P && columns === stride) return context.view(weight);
+  return context.packed([weight], `padded to ${stride}`, gates * P * stride * WORD, ([from], to) => {
+    emitStridedCopy(context, {
+      from: from!,
+      to,
+      size: [gates, P, stride],
+      fromSize: [gates, H, columns],
+      fromStride: [H * columns, columns, 1],
+      toStride: [P * stride, stride, 1],
+      label,
+    });
+  });
+}
+
+/** A matrix of one direction, as blocks of rows to be padded: `[blocks, rows, columns]`. */
+interface Blocks {
+  readonly blocks: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly paddedRows: number;
+  readonly paddedColumns: number;
+}
+
+/**
+ * The same weight of every direction, one behind the other, as the backward product reads it: rows as they
+ * are. The weight itself where there is one direction and nothing needs padding.
+ */
+export function stackWeights(
+  context: LoweringContext,
+  layout: Layout,
+  weights: readonly Value[],
+  { blocks, rows, columns, paddedRows, paddedColumns }: Blocks,
+): View {
+  if (weights.length === 1 && rows === paddedRows && columns === paddedColumns)
+    return context.view(weights[0]!);
+  const size = blocks * paddedRows * paddedColumns;
+  return context.packed(weights, `padded to ${paddedColumns}`, weights.length * size * WORD, (from, to) => {
+    from.forEach((view, d) => {
+      emitStridedCopy(context, {
+        from: view,
+        to,
+        size: [blocks, paddedRows, paddedColumns],
+        fromSize: [blocks, rows, columns],
+        fromStride: [rows * columns, columns, 1],
+        toStride: [paddedRows * paddedColumns, paddedColumns, 1],
+        toOffset: d * size,
+        label: layout.label,
+      });
+    });
+  });
+}
+
+/** The same weight of every direction transposed, as the forward product reads it: row k, block, unit. */
+export function stackTransposed(
+  context: LoweringContext,
+  layout: Layout,
+  weights: readonly Value[],
+  { blocks, rows, columns, paddedRows, paddedColumns }: Blocks,
+): View {
+  const size = blocks * paddedRows * paddedColumns;
+  return context.packed(weights, 'transposed', weights.length * size * WORD, (from, to) => {
+    from.forEach((view, d) => {
+      emitStridedCopy(context, {
+        from: view,
+        to,
+        size: [paddedColumns, blocks, paddedRows],
+        fromSize: [columns, blocks, rows],
+        fromStride: [1, rows * columns, columns],
+        toStride: [blocks * paddedRows, paddedRows, 1],
+        toOffset: d * size,
+        label: layout.label,
+      });
+    });
+  });
+}
+
+/** Biases b_hh of every direction, and peepholes behind them; how far apart directions are, in vec4. */
+export function stackVectors(context: LoweringContext, layout: Layout): { view: View; stride: number } {
+  const { parameters, hasBias, hasPeephole, G, H, P, D, label } = layout;
+  const rows = G + (hasPeephole ? 3 : 0);
+  const stride = (rows * P) / 4;
+  if (!hasBias && !hasPeephole) return { view: context.nothing('read'), stride };
+  const [first] = parameters;
+  if (D === 1 && H === P && !hasPeephole) return { view: context.view(first!.biasHh!), stride };
+  const parts = parameters.flatMap(({ biasHh, peephole }, d) => [
+    ...(biasHh ? [{ value: biasHh, count: G, at: d * rows }] : []),
+    ...(peephole ? [{ value: peephole, count: 3, at: d * rows + G }] : []),
+  ]);
+  const view = context.packed(
+    parts.map(({ value }) => value),
+    'vectors',
+    D * rows * P * WORD,
+    (from, to) => {
+      from.forEach((part, i) => {
+        const { count, at } = parts[i]!;
+        emitStridedCopy(context, {
+          from: part,
+          to,
+          size: [count, H],
+          fromStride: [H, 1],
+          toStride: [P, 1],
+          toOffset: at * P,
+          label,
+        });
+      });
+    },
+  );
+  return { view, stride };
+}
+
+/** Arrays `[B, width]` of each step and direction, in one storage with others. */
+export interface Sequence {
+  /** Where the array of step `t` of direction `d` begins, in bytes. */
+  readonly at: (d: number, t: number) => number;
+  readonly width: number;
+}
+
+/** What a sequence is to hold. */
+export interface SequenceDescription {
+  readonly width: number;
+  /** Whether every step is kept, or only the last two. */
+  readonly keepAll: boolean;
+  /** Whether there is a place for what came before the first step. */
+  readonly hasInitial: boolean;
+}
+
+/** One storage with several sequences, each beginning on an aligned offset. */
+export function allocateSequences<K extends string>(
+  context: LoweringContext,
+  layout: Layout,
+  label: string,
+  descriptions: Readonly<Record<K, SequenceDescription>>,
+): { view: View; sequences: Record<K, Sequence> } {
+  const { T, B, attributes } = layout;
+  let end = 0;
+  const sequences = {} as Record<K, Sequence>;
+  for (const [name, description] of Object.entries(descriptions) as [K, SequenceDescription][]) {
+    const { width, keepAll, hasInitial } = description;
+    const bytes = B * width * WORD;
+    const begins = attributes.directions.map((direction) => {
+      const begin = end;
+      if (!keepAll) {
+        end += 2 * alignUp(bytes);
+        return begin;
+      }
+      // The first step in time begins on an aligned offset, so that the steps alone can be bound.
+      const lead = hasInitial && direction === 'forward' ? alignUp(bytes) : 0;
+      const trail = hasInitial && direction === 'reverse' ? bytes : 0;
+      end += alignUp(lead + T * bytes + trail);
+      return begin + lead;
+    });
+    sequences[name] = {
+      width,
+      at: keepAll ? (d, t) => begins[d]! + t * bytes : (d, t) => begins[d]! + ((t + 2) % 2) * alignUp(bytes),
+    };
+  }
+  return { view: context.allocate(label, end), sequences };
+}
+
+/** Puts the initial states of every direction ahead of the first step; zeros for those not given. */
+export function placeInitialStates(
+  context: LoweringContext,
+  layout: Layout,
+  s: number,
+  storage: View,
+  sequence: Sequence,
+): void {
+  const { B, R, H, parameters, label } = layout;
+  const width = s === 0 ? R : H;
+  const bytes = B * sequence.width * WORD;
+  parameters.forEach(({ states }, d) => {
+    const initial = states[s];
+    const t = previousStep(layout, d, timeOf(layout, d, 0));
+    const place: View = { storage: storage.storage, offset: sequence.at(d, t), bytes };
+    if (initial) {
+      padRows(context, context.view(initial), { rows: B, width, padded: sequence.width, label }, place);
+    } else {
+      context.copy(context.allocate('zeros', bytes, 'zeroed'), place, label);
+    }
+  });
+}
+
+/** The name of each state of the layer's cell. */
+export function stateNames({ attributes }: Layout): readonly string[] {
+  return CELLS[attributes.cell].states;
+}

@@ -1,0 +1,413 @@
+/** The kernels of recurrent layers, forward and backward, by cell. */
+import recurrentGruBackwardSource from '../../shaders/recurrent_gru_backward.wgsl?raw';
+import recurrentGruBeforeBackwardSource from '../../shaders/recurrent_gru_before_backward.wgsl?raw';
+import recurrentGruBeforeCandidateSource from '../../shaders/recurrent_gru_before_candidate.wgsl?raw';
+import recurrentGruBeforeGatesSource from '../../shaders/recurrent_gru_before_gates.wgsl?raw';
+import recurrentGruBeforeResetBackwardSource from '../../shaders/recurrent_gru_before_reset_backward.wgsl?raw';
+import recurrentGruForwardSource from '../../shaders/recurrent_gru_forward.wgsl?raw';
+import recurrentGruForwardRowSource from '../../shaders/recurrent_gru_forward_row.wgsl?raw';
+import recurrentLstmBackwardSource from '../../shaders/recurrent_lstm_backward.wgsl?raw';
+import recurrentLstmForwardSource from '../../shaders/recurrent_lstm_forward.wgsl?raw';
+import recurrentLstmForwardRowSource from '../../shaders/recurrent_lstm_forward_row.wgsl?raw';
+import recurrentOutputSource from '../../shaders/recurrent_output.wgsl?raw';
+import recurrentOutputBackwardSource from '../../shaders/recurrent_output_backward.wgsl?raw';
+import recurrentProjectSource from '../../shaders/recurrent_project.wgsl?raw';
+import recurrentProjectBackwardSource from '../../shaders/recurrent_project_backward.wgsl?raw';
+import recurrentRnnBackwardSource from '../../shaders/recurrent_rnn_backward.wgsl?raw';
+import recurrentRnnForwardSource from '../../shaders/recurrent_rnn_forward.wgsl?raw';
+import recurrentRnnForwardRowSource from '../../shaders/recurrent_rnn_forward_row.wgsl?raw';
+import { defineKernel, type Kernel } from './kernel.js';
+import {
+  activationsLibrary,
+  gridLibrary,
+  recurrentActivationsLibrary,
+  recurrentBackwardLibrary,
+  recurrentForwardLibrary,
+  recurrentGruForwardLibrary,
+  recurrentLstmForwardLibrary,
+  recurrentMasksLibrary,
+  recurrentRnnForwardLibrary,
+  threefryLibrary,
+} from './shader-libraries.js';
+
+/** What every step calls: activations and masks, and what those call. */
+const stepLibraries = [
+  recurrentActivationsLibrary,
+  recurrentMasksLibrary,
+  activationsLibrary,
+  threefryLibrary,
+];
+
+const forwardParameters = {
+  gates_row: 'vec2u',
+  h_read: 'vec2u',
+  h_write: 'vec2u',
+  product_read: 'vec2u',
+  dropped_write: 'vec2u',
+  c_read: 'vec2u',
+  c_write: 'vec2u',
+  mask_row: 'vec2u',
+  zoneout: 'vec2f',
+  zoneout_threshold: 'vec2u',
+  batch: 'u32',
+  hidden_quads: 'u32',
+  product_quads: 'u32',
+  weight_stride: 'u32',
+  vector_stride: 'u32',
+  has_bias: 'u32',
+  has_peephole: 'u32',
+  has_mask: 'u32',
+  has_previous: 'u32',
+  save: 'u32',
+  activation: 'u32',
+  gate_activation: 'u32',
+  output_activation: 'u32',
+  coupled: 'u32',
+  projected: 'u32',
+  gate_clip: 'f32',
+  cell_clip: 'f32',
+  training: 'u32',
+  stream: 'u32',
+  hidden_width: 'u32',
+  state_width: 'u32',
+  dropout_threshold: 'u32',
+  dropout_scale: 'f32',
+} as const;
+
+const backwardParameters = {
+  source_read: 'vec2u',
+  gates_row: 'vec2u',
+  h_read: 'vec2u',
+  product_read: 'vec2u',
+  c_read: 'vec2u',
+  dy_row: 'vec2u',
+  mask_row: 'vec2u',
+  carry_h: 'vec2u',
+  carry_c: 'vec2u',
+  peephole_sums: 'vec2u',
+  target_write: 'vec2u',
+  zoneout: 'vec2f',
+  zoneout_threshold: 'vec2u',
+  batch: 'u32',
+  hidden_quads: 'u32',
+  unit_quads: 'u32',
+  source_quads: 'u32',
+  source_stride: 'u32',
+  weight_stride: 'u32',
+  weight_offset: 'u32',
+  weight_shift: 'u32',
+  vector_stride: 'u32',
+  first_step: 'u32',
+  has_next: 'u32',
+  has_previous: 'u32',
+  has_dy: 'u32',
+  has_carry_h: 'u32',
+  has_carry_c: 'u32',
+  keep_carry_h: 'u32',
+  only_initial: 'u32',
+  has_mask: 'u32',
+  has_peephole: 'u32',
+  activation: 'u32',
+  gate_activation: 'u32',
+  output_activation: 'u32',
+  coupled: 'u32',
+  gate_clip: 'f32',
+  cell_clip: 'f32',
+  training: 'u32',
+  stream: 'u32',
+  hidden_width: 'u32',
+  state_width: 'u32',
+  dropout_threshold: 'u32',
+  dropout_scale: 'f32',
+} as const;
+
+export const recurrentLstmForwardKernel = defineKernel({
+  name: 'recurrent_lstm_forward',
+  file: 'recurrent_lstm_forward.wgsl',
+  code: recurrentLstmForwardSource,
+  libraries: [recurrentLstmForwardLibrary, recurrentForwardLibrary, ...stepLibraries],
+  bindings: {
+    gates: 'read_write',
+    weight: 'read',
+    vectors: 'read',
+    h: 'read_write',
+    c: 'read_write',
+    mask: 'read',
+    seed: 'read',
+  },
+  parameters: forwardParameters,
+});
+
+export const recurrentLstmForwardRowKernel = defineKernel({
+  name: 'recurrent_lstm_forward_row',
+  file: 'recurrent_lstm_forward_row.wgsl',
+  code: recurrentLstmForwardRowSource,
+  libraries: [recurrentLstmForwardLibrary, recurrentForwardLibrary, ...stepLibraries],
+  bindings: {
+    gates: 'read_write',
+    weight: 'read',
+    vectors: 'read',
+    h: 'read_write',
+    c: 'read_write',
+    mask: 'read',
+    seed: 'read',
+  },
+  parameters: forwardParameters,
+});
+
+export const recurrentLstmBackwardKernel = defineKernel({
+  name: 'recurrent_lstm_backward',
+  file: 'recurrent_lstm_backward.wgsl',
+  code: recurrentLstmBackwardSource,
+  libraries: [recurrentBackwardLibrary, ...stepLibraries],
+  bindings: {
+    gates: 'read_write',
+    weight: 'read',
+    c: 'read',
+    dy: 'read',
+    carry: 'read_write',
+    mask: 'read',
+    vectors: 'read',
+    seed: 'read',
+  },
+  parameters: backwardParameters,
+});
+
+export const recurrentProjectKernel = defineKernel({
+  name: 'recurrent_project',
+  file: 'recurrent_project.wgsl',
+  code: recurrentProjectSource,
+  libraries: [recurrentForwardLibrary, ...stepLibraries],
+  bindings: { weight: 'read', h: 'read_write', mask: 'read', seed: 'read' },
+  parameters: forwardParameters,
+});
+
+export const recurrentProjectBackwardKernel = defineKernel({
+  name: 'recurrent_project_backward',
+  file: 'recurrent_project_backward.wgsl',
+  code: recurrentProjectBackwardSource,
+  libraries: [recurrentBackwardLibrary, ...stepLibraries],
+  bindings: {
+    gates: 'read_write',
+    weight: 'read',
+    dy: 'read',
+    carry: 'read_write',
+    mask: 'read',
+    seed: 'read',
+  },
+  parameters: backwardParameters,
+});
+
+export const recurrentGruForwardKernel = defineKernel({
+  name: 'recurrent_gru_forward',
+  file: 'recurrent_gru_forward.wgsl',
+  code: recurrentGruForwardSource,
+  libraries: [recurrentGruForwardLibrary, recurrentForwardLibrary, ...stepLibraries],
+  bindings: {
+    gates: 'read_write',
+    weight: 'read',
+    vectors: 'read',
+    h: 'read_write',
+    mask: 'read',
+    seed: 'read',
+  },
+  parameters: forwardParameters,
+});
+
+export const recurrentGruForwardRowKernel = defineKernel({
+  name: 'recurrent_gru_forward_row',
+  file: 'recurrent_gru_forward_row.wgsl',
+  code: recurrentGruForwardRowSource,
+  libraries: [recurrentGruForwardLibrary, recurrentForwardLibrary, ...stepLibraries],
+  bindings: {
+    gates: 'read_write',
+    weight: 'read',
+    vectors: 'read',
+    h: 'read_write',
+    mask: 'read',
+    seed: 'read',
+  },
+  parameters: forwardParameters,
+});
+
+export const recurrentGruBackwardKernel = defineKernel({
+  name: 'recurrent_gru_backward',
+  file: 'recurrent_gru_backward.wgsl',
+  code: recurrentGruBackwardSource,
+  libraries: [recurrentBackwardLibrary, ...stepLibraries],
+  bindings: {
+    gates: 'read_write',
+    weight: 'read',
+    h: 'read',
+    dy: 'read',
+    carry: 'read_write',
+    mask: 'read',
+    seed: 'read',
+  },
+  parameters: backwardParameters,
+});
+
+export const recurrentGruBeforeGatesKernel = defineKernel({
+  name: 'recurrent_gru_before_gates',
+  file: 'recurrent_gru_before_gates.wgsl',
+  code: recurrentGruBeforeGatesSource,
+  libraries: [recurrentForwardLibrary, ...stepLibraries],
+  bindings: {
+    gates: 'read_write',
+    weight: 'read',
+    vectors: 'read',
+    h: 'read_write',
+    mask: 'read',
+    seed: 'read',
+  },
+  parameters: forwardParameters,
+});
+
+export const recurrentGruBeforeCandidateKernel = defineKernel({
+  name: 'recurrent_gru_before_candidate',
+  file: 'recurrent_gru_before_candidate.wgsl',
+  code: recurrentGruBeforeCandidateSource,
+  libraries: [recurrentForwardLibrary, ...stepLibraries],
+  bindings: {
+    gates: 'read_write',
+    weight: 'read',
+    vectors: 'read',
+    h: 'read_write',
+    mask: 'read',
+    seed: 'read',
+  },
+  parameters: forwardParameters,
+});
+
+export const recurrentGruBeforeBackwardKernel = defineKernel({
+  name: 'recurrent_gru_before_backward',
+  file: 'recurrent_gru_before_backward.wgsl',
+  code: recurrentGruBeforeBackwardSource,
+  libraries: [recurrentBackwardLibrary, ...stepLibraries],
+  bindings: {
+    gates: 'read_write',
+    weight: 'read',
+    h: 'read',
+    dy: 'read',
+    carry: 'read_write',
+    mask: 'read',
+    seed: 'read',
+  },
+  parameters: backwardParameters,
+});
+
+export const recurrentGruBeforeResetBackwardKernel = defineKernel({
+  name: 'recurrent_gru_before_reset_backward',
+  file: 'recurrent_gru_before_reset_backward.wgsl',
+  code: recurrentGruBeforeResetBackwardSource,
+  libraries: [recurrentBackwardLibrary, ...stepLibraries],
+  bindings: {
+    gates: 'read_write',
+    weight: 'read',
+    h: 'read',
+    dy: 'read',
+    carry: 'read_write',
+    mask: 'read',
+    seed: 'read',
+  },
+  parameters: backwardParameters,
+});
+
+export const recurrentRnnForwardKernel = defineKernel({
+  name: 'recurrent_rnn_forward',
+  file: 'recurrent_rnn_forward.wgsl',
+  code: recurrentRnnForwardSource,
+  libraries: [recurrentRnnForwardLibrary, recurrentForwardLibrary, ...stepLibraries],
+  bindings: {
+    gates: 'read_write',
+    weight: 'read',
+    vectors: 'read',
+    h: 'read_write',
+    mask: 'read',
+    seed: 'read',
+  },
+  parameters: forwardParameters,
+});
+
+export const recurrentRnnForwardRowKernel = defineKernel({
+  name: 'recurrent_rnn_forward_row',
+  file: 'recurrent_rnn_forward_row.wgsl',
+  code: recurrentRnnForwardRowSource,
+  libraries: [recurrentRnnForwardLibrary, recurrentForwardLibrary, ...stepLibraries],
+  bindings: {
+    gates: 'read_write',
+    weight: 'read',
+    vectors: 'read',
+    h: 'read_write',
+    mask: 'read',
+    seed: 'read',
+  },
+  parameters: forwardParameters,
+});
+
+export const recurrentRnnBackwardKernel = defineKernel({
+  name: 'recurrent_rnn_backward',
+  file: 'recurrent_rnn_backward.wgsl',
+  code: recurrentRnnBackwardSource,
+  libraries: [recurrentBackwardLibrary, ...stepLibraries],
+  bindings: {
+    gates: 'read_write',
+    weight: 'read',
+    dy: 'read',
+    carry: 'read_write',
+    mask: 'read',
+    seed: 'read',
+  },
+  parameters: backwardParameters,
+});
+
+export const recurrentOutputKernel = defineKernel({
+  name: 'recurrent_output',
+  file: 'recurrent_output.wgsl',
+  code: recurrentOutputSource,
+  libraries: [gridLibrary],
+  bindings: { h: 'read', mask: 'read', y: 'read_write' },
+  parameters: {
+    rows: 'u32',
+    width: 'u32',
+    directions: 'u32',
+    h_offset: 'vec2u',
+    h_stride: 'u32',
+    has_mask: 'u32',
+  },
+});
+
+export const recurrentOutputBackwardKernel = defineKernel({
+  name: 'recurrent_output_backward',
+  file: 'recurrent_output_backward.wgsl',
+  code: recurrentOutputBackwardSource,
+  libraries: [gridLibrary],
+  bindings: { dy: 'read', dh: 'read_write' },
+  parameters: {
+    rows: 'u32',
+    width: 'u32',
+    padded: 'u32',
+    directions: 'u32',
+  },
+});
+
+/** All of them. */
+export const RECURRENT_KERNELS: readonly Kernel[] = [
+  recurrentLstmForwardKernel,
+  recurrentLstmForwardRowKernel,
+  recurrentLstmBackwardKernel,
+  recurrentProjectKernel,
+  recurrentProjectBackwardKernel,
+  recurrentGruForwardKernel,
+  recurrentGruForwardRowKernel,
+  recurrentGruBackwardKernel,
+  recurrentGruBeforeGatesKernel,
+  recurrentGruBeforeCandidateKernel,
+  recurrentGruBeforeBackwardKernel,
+  recurrentGruBeforeResetBackwardKernel,
+  recurrentRnnForwardKernel,
+  recurrentRnnForwardRowKernel,
+  recurrentRnnBackwardKernel,
+  recurrentOutputKernel,
+  recurrentOutputBackwardKernel,
+];

@@ -1,0 +1,53 @@
+/** The files of `shaders/lib/`: functions that kernels share. */
+import activationsSource from '../../shaders/lib/activations.wgsl?raw';
+import gridSource from '../../shaders/lib/grid.wgsl?raw';
+import matmulScalarSource from '../../shaders/lib/matmul_scalar.wgsl?raw';
+import matmulVec4Source from '../../shaders/lib/matmul_vec4.wgsl?raw';
+import recurrentActivationsSource from '../../shaders/lib/recurrent_activations.wgsl?raw';
+import recurrentBackwardSource from '../../shaders/lib/recurrent_backward.wgsl?raw';
+import recurrentForwardSource from '../../shaders/lib/recurrent_forward.wgsl?raw';
+import recurrentGruForwardSource from '../../shaders/lib/recurrent_gru_forward.wgsl?raw';
+import recurrentLstmForwardSource from '../../shaders/lib/recurrent_lstm_forward.wgsl?raw';
+import recurrentMasksSource from '../../shaders/lib/recurrent_masks.wgsl?raw';
+import recurrentRnnForwardSource from '../../shaders/lib/recurrent_rnn_forward.wgsl?raw';
+import rowReduceSource from '../../shaders/lib/row_reduce.wgsl?raw';
+import threefrySource from '../../shaders/lib/threefry.wgsl?raw';
+import type { ShaderLibrary } from './kernel.js';
+
+export const activationsLibrary: ShaderLibrary = { file: 'lib/activations.wgsl', code: activationsSource };
+export const gridLibrary: ShaderLibrary = { file: 'lib/grid.wgsl', code: gridSource };
+export const matmulScalarLibrary: ShaderLibrary = {
+  file: 'lib/matmul_scalar.wgsl',
+  code: matmulScalarSource,
+};
+export const matmulVec4Library: ShaderLibrary = { file: 'lib/matmul_vec4.wgsl', code: matmulVec4Source };
+export const recurrentActivationsLibrary: ShaderLibrary = {
+  file: 'lib/recurrent_activations.wgsl',
+  code: recurrentActivationsSource,
+};
+export const recurrentBackwardLibrary: ShaderLibrary = {
+  file: 'lib/recurrent_backward.wgsl',
+  code: recurrentBackwardSource,
+};
+export const recurrentForwardLibrary: ShaderLibrary = {
+  file: 'lib/recurrent_forward.wgsl',
+  code: recurrentForwardSource,
+};
+export const recurrentGruForwardLibrary: ShaderLibrary = {
+  file: 'lib/recurrent_gru_forward.wgsl',
+  code: recurrentGruForwardSource,
+};
+export const recurrentLstmForwardLibrary: ShaderLibrary = {
+  file: 'lib/recurrent_lstm_forward.wgsl',
+  code: recurrentLstmForwardSource,
+};
+export const recurrentMasksLibrary: ShaderLibrary = {
+  file: 'lib/recurrent_masks.wgsl',
+  code: recurrentMasksSource,
+};
+export const recurrentRnnForwardLibrary: ShaderLibrary = {
+  file: 'lib/recurrent_rnn_forward.wgsl',
+  code: recurrentRnnForwardSource,
+};
+export const rowReduceLibrary: ShaderLibrary = { file: 'lib/row_reduce.wgsl', code: rowReduceSource };
+export const threefryLibrary: ShaderLibrary = { file: 'lib/threefry.wgsl', code: threefrySource };
