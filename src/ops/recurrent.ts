@@ -138,8 +138,7 @@ export function recurrentSizes(
 ): RecurrentSizes {
   const [T, B, I] = inputs[RECURRENT_INPUTS.x]!.shape as readonly [number, number, number];
   const { weightHh, weightHr } = directionInputs(inputs, 0, cell);
-  const R = weightHh.shape[1]!;
-  const H = weightHr ? weightHr.shape[1]! : R;
+  const [R, H] = (weightHr ? weightHr.shape : [weightHh.shape[1], weightHh.shape[1]]) as [number, number];
   return { T, B, I, H, R, D: directions.length, G: CELLS[cell].gates.length };
 }
 
