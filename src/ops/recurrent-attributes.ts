@@ -22,7 +22,10 @@ export interface RecurrentAttributes {
    * default and PyTorch's way, or before it, `n = act(a_n + (r⊙h)·W_hnᵀ + b_hn)`, as first published.
    */
   readonly resetAfter: boolean;
-  /** lstm: `f = 1 − i`; the rows of f in weights and biases go unused. Default `false`. */
+  /**
+   * lstm: `f = 1 − i`; the rows of f in weights and biases go unused, but for the mean and variance that layer
+   * normalization takes over all rows. Default `false`.
+   */
   readonly coupled: boolean;
   /**
    * What each activation of a gate is given is clamped to `±gateClip` (ONNX's `clip`), and no gradient flows

@@ -56,7 +56,7 @@ export function directionInputCount(cell: CellName): number {
   return DIRECTION_INPUTS.states + CELLS[cell].states.length;
 }
 
-/** Place of the first input of direction `d`; the ends of the list follow the last direction's. */
+/** Place of the first input of direction `d`; for `d = D`, of what follows the last direction's. */
 export function directionBegin(d: number, cell: CellName): number {
   return RECURRENT_INPUTS.directions + d * directionInputCount(cell);
 }

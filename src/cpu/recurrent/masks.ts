@@ -61,7 +61,7 @@ export function drawHeld(held: RealArray, source: MaskSource, s: number, t: numb
 export function hold(next: RealArray, old: RealArray, held: RealArray): void {
   for (let k = 0; k < next.length; k++) {
     const z = held[k]!;
-    next[k] = z === 1 ? old[k]! : z * old[k]! + (1 - z) * next[k]!;
+    next[k] = z * old[k]! + (1 - z) * next[k]!;
   }
 }
 
