@@ -115,6 +115,11 @@ export class LoweringContext {
     return view;
   }
 
+  /** As {@link output}, for a result that several parts of a rule add to: the same place each time. */
+  destination(value: Value, label: string): View {
+    return this.#views.get(value) ?? this.output(value, label);
+  }
+
   /** Lets a result lie where other numbers already lie; copies only if it was asked to be elsewhere. */
   alias(value: Value, view: View, label: string): void {
     const destination = this.#destinations.get(value);

@@ -20,21 +20,27 @@ import { emitFill } from './fill.js';
 import { emitMatmul } from './matmul.js';
 import {
   commonParameters,
+  gatesBegin,
+  gatesRow,
   layoutOf,
   padGates,
   padRows,
   perDirection,
   previousStep,
+  projectedBegin,
   stackVectors,
   stackWeights,
   stateNames,
   timeOf,
   unpadRows,
+  windowsOf,
+  windowStart,
   WORD,
   type Layout,
   type Sequence,
+  type Window,
 } from './recurrent-layout.js';
-import type { RecurrentResidual } from './recurrent.js';
+import { emitInputProducts, emitSteps as emitForwardSteps, type RecurrentResidual } from './recurrent.js';
 import { emitReduceSum } from './reduce-sum.js';
 import { emitStridedCopy } from './strided-copy.js';
 
@@ -69,9 +75,28 @@ export const lowerRecurrentBackward = defineLowering({
     const wantsInitialH = parameters.some((_, d) => context.isRead(gradientsOf(d)[DIRECTION_INPUTS.states]));
 
     const carry = allocateCarry(context, layout, dFinals);
-    emitSteps(context, layout, residual, { dy: spreadOutputs(context, layout, dY), carry, wantsInitialH });
-
-    emitInputGradient(context, layout, node.outputs[0]!, residual.gates);
+    const dy = spreadOutputs(context, layout, dY);
+    const columnSums = parameters.map(() => context.allocate('column sums', layout.kernels.slots * P * WORD));
+    const windows = windowsOf(layout);
+    for (const window of windows.toReversed()) {
+      if (windows.length > 1) {
+        emitInputProducts(context, layout, residual.gates, window);
+        emitForwardSteps(context, layout, { ...residual, save: true }, window);
+      }
+      emitSteps(context, layout, residual, { dy, carry, wantsInitialH }, window);
+      emitInputGradient(context, layout, node.outputs[0]!, residual.gates, window);
+      parameters.forEach((direction, d) => {
+        const gradients = gradientsOf(d);
+        const of = (name: keyof typeof DIRECTION_INPUTS): Value => gradients[DIRECTION_INPUTS[name]]!;
+        const part: Part = { d, window, accumulate: window !== windows.at(-1) };
+        emitInputWeightGradient(context, layout, of('weightIh'), residual.gates, part);
+        emitRecurrentWeightGradient(context, layout, of('weightHh'), residual, part);
+        if (context.isRead(of('biasIh')) || context.isRead(of('biasHh'))) {
+          emitColumnSums(context, layout, residual.gates, columnSums[d]!, part);
+        }
+        if (direction.weightHr) emitProjectionGradient(context, layout, of('weightHr'), residual, part);
+      });
+    }
     parameters.forEach((direction, d) => {
       const gradients = gradientsOf(d);
       const of = (name: keyof typeof DIRECTION_INPUTS): Value => gradients[DIRECTION_INPUTS[name]]!;
@@ -83,10 +108,7 @@ export const lowerRecurrentBackward = defineLowering({
         const place: View = { storage: carry.view.storage, offset, bytes: B * padded * WORD };
         unpadRows(context, value, place, { rows: B, width, padded, label });
       });
-      emitInputWeightGradient(context, layout, d, of('weightIh'), residual.gates);
-      emitRecurrentWeightGradient(context, layout, d, of('weightHh'), residual);
-      emitBiasGradients(context, layout, d, of('biasIh'), of('biasHh'), residual.gates);
-      if (direction.weightHr) emitProjectionGradient(context, layout, d, of('weightHr'), residual);
+      emitBiasGradients(context, layout, of('biasIh'), of('biasHh'), columnSums[d]!);
       if (direction.peephole) emitPeepholeGradient(context, layout, d, of('peephole'), carry);
     });
   },
@@ -144,12 +166,17 @@ function spreadOutputs(context: LoweringContext, layout: Layout, dY: Value | nul
   return dh;
 }
 
-/** Backwards through time. */
+/**
+ * Backwards through the steps of a window. What its first step hands to the one before it, through the product
+ * and beside it, is left in the carry, where it is the gradient of the initial state or where the next window
+ * begins.
+ */
 function emitSteps(
   context: LoweringContext,
   layout: Layout,
   { gates, states, sequences }: RecurrentResidual,
   run: { readonly dy: View | null; readonly carry: Carry; readonly wantsInitialH: boolean },
+  window: Window,
 ): void {
   const { T, B, D, H, R, G, P, Q, attributes, parameters, kernels, hasInitial, projected, label } = layout;
   const { dy, carry, wantsInitialH } = run;
@@ -176,9 +203,8 @@ function emitSteps(
   const keepCarry = kernels.carriesH || layout.mask !== null || hasZoneout(attributes);
   const quadsAt = (bytes: readonly number[]): readonly [number, number] =>
     perDirection(layout, (d) => bytes[d]! / 16);
-  const gatesRow = (d: number, t: number): number => (d * T + t) * B;
-  /** Behind the gates: the gradients of projected states. */
-  const projectedAt = (d: number, t: number): number => (D * T * B * slots * P + (d * T + t) * B * Q) / 4;
+  const projectedAt = (d: number, t: number): number =>
+    (projectedBegin(layout, window, d) + (t - windowStart(layout, d, window)) * B * Q) / 4;
   const buffers = {
     gates,
     weight,
@@ -195,26 +221,28 @@ function emitSteps(
     D,
   ];
 
-  /** The `i`-th step in the order of the forward pass; −1 for what lies before the first. */
-  const emit = (i: number): void => {
-    const onlyInitial = i < 0;
+  /** The `i`-th step in the order of the forward pass; with `onlyBefore`, what it hands to the one before it. */
+  const emit = (i: number, onlyBefore = false): void => {
     const isLast = i === T - 1;
+    const isWindowLast = i === window.end - 1;
     const hasPrevious = i > 0 || hasInitial;
-    const t = (d: number): number => timeOf(layout, d, Math.max(i, 0));
+    const t = (d: number): number => timeOf(layout, d, i);
+    const sourceStep = onlyBefore ? i : i + 1;
+    const hasNext = onlyBefore || !isWindowLast;
+    // Between windows the carry holds everything; within one, only what travels beside the product.
+    const hasCarryH = onlyBefore ? keepCarry : isLast ? carry.hasFinal[0]! : isWindowLast || keepCarry;
     const before = (sequence: Sequence): readonly [number, number] =>
-      hasPrevious && !onlyInitial
-        ? perDirection(layout, (d) => sequence.at(d, previousStep(layout, d, t(d))) / 16)
-        : [0, 0];
+      hasPrevious ? perDirection(layout, (d) => sequence.at(d, previousStep(layout, d, t(d))) / 16) : [0, 0];
     const base: BackwardParameters = {
       ...common,
       source_read: perDirection(layout, (d) =>
-        isLast ? 0 : (gatesRow(d, timeOf(layout, d, i + 1)) * slots * P) / 4,
+        hasNext ? (gatesRow(layout, window, d, timeOf(layout, d, sourceStep)) * slots * P) / 4 : 0,
       ),
-      gates_row: perDirection(layout, (d) => gatesRow(d, t(d))),
+      gates_row: perDirection(layout, (d) => gatesRow(layout, window, d, t(d))),
       h_read: before(sequences.h),
       product_read: before(sequences.product),
       c_read: before(sequences.c),
-      dy_row: perDirection(layout, (d) => gatesRow(d, t(d))),
+      dy_row: perDirection(layout, (d) => (d * T + t(d)) * B),
       mask_row: perDirection(layout, (d) => t(d) * B),
       carry_h: quadsAt(carry.h),
       carry_c: quadsAt(carry.c),
@@ -229,16 +257,16 @@ function emitSteps(
       weight_shift: (kernels.source.shift * P) / 4,
       vector_stride: vectors.stride,
       first_step: isLast,
-      has_next: !isLast,
+      has_next: hasNext,
       has_previous: hasPrevious,
-      has_dy: dy !== null && !onlyInitial,
-      has_carry_h: isLast ? carry.hasFinal[0]! : keepCarry,
+      has_dy: dy !== null && !onlyBefore,
+      has_carry_h: hasCarryH,
       has_carry_c: !isLast || (carry.hasFinal[1] ?? false),
       keep_carry_h: keepCarry,
-      only_initial: onlyInitial,
+      only_initial: onlyBefore,
     };
     const times = attributes.directions.map((_, d) => t(d)).join(',');
-    const detail = onlyInitial ? 'initial state' : `t=${times} [${B},${G * H}]·[${G * H},${R}]`;
+    const detail = onlyBefore ? `before t=${times}` : `t=${times} [${B},${G * H}]·[${G * H},${R}]`;
     const flops = D * (2 * B * G * P * Q + 20 * B * G * P);
     if (!projection) {
       kernels.backward(context, {
@@ -259,7 +287,7 @@ function emitSteps(
       detail,
       flops,
     });
-    if (onlyInitial) return;
+    if (onlyBefore) return;
     kernels.backward(context, {
       buffers: { ...buffers, weight: projection, dy: nothing },
       parameters: {
@@ -284,29 +312,45 @@ function emitSteps(
       flops: D * (2 * B * P * Q + 20 * B * G * P),
     });
   };
-  for (let i = T - 1; i >= 0; i--) emit(i);
-  if (wantsInitialH) emit(-1);
+  for (let i = window.end - 1; i >= window.begin; i--) emit(i);
+  if (window.begin > 0 || wantsInitialH) emit(window.begin, true);
 }
 
-/** Where slot 0 of direction `d` begins, in elements. */
-function gatesAt({ T, B, P, kernels }: Layout, d: number): number {
-  return d * T * B * kernels.slots * P;
+/** What a product over the steps of one window belongs to. */
+interface Part {
+  readonly d: number;
+  readonly window: Window;
+  /** Whether windows that ran before have left a sum to add to. */
+  readonly accumulate: boolean;
 }
 
-/** `dx = Σ dgates·W_ih`, over all steps at once, each direction added. */
-function emitInputGradient(context: LoweringContext, layout: Layout, dX: Value, gates: View): void {
+/** `dx = Σ dgates·W_ih`, over all steps of a window at once, each direction added. */
+function emitInputGradient(
+  context: LoweringContext,
+  layout: Layout,
+  dX: Value,
+  gates: View,
+  window: Window,
+): void {
   if (!context.isRead(dX)) return;
-  const { T, B, I, G, P, kernels, parameters, label } = layout;
-  const c = { view: context.output(dX, 'dx'), stride: I };
+  const { T, B, I, D, G, P, kernels, parameters, label } = layout;
+  const view = context.destination(dX, 'dx');
+  // Two directions meet in different windows: whichever comes first must find zeros.
+  const meets = D > 1 && window.capacity < T;
+  if (meets && window.end === T) emitFill(context, view, dX.size, 0, label);
   parameters.forEach(({ weightIh }, d) => {
     emitMatmul(context, {
-      m: T * B,
+      m: (window.end - window.begin) * B,
       n: I,
       k: G * P,
-      a: { view: gates, offset: gatesAt(layout, d) + kernels.inputSlot * P, stride: kernels.slots * P },
+      a: {
+        view: gates,
+        offset: gatesBegin(layout, window, d) + kernels.inputSlot * P,
+        stride: kernels.slots * P,
+      },
       b: { view: padGates(context, layout, weightIh, { gates: G, columns: I, stride: I }), stride: I },
-      c,
-      accumulate: d > 0,
+      c: { view, offset: windowStart(layout, d, window) * B * I, stride: I },
+      accumulate: meets || d > 0,
       label,
     });
   });
@@ -316,22 +360,28 @@ function emitInputGradient(context: LoweringContext, layout: Layout, dX: Value, 
 function emitInputWeightGradient(
   context: LoweringContext,
   layout: Layout,
-  d: number,
   dWeight: Value,
   gates: View,
+  { d, window, accumulate }: Part,
 ): void {
   if (!context.isRead(dWeight)) return;
-  const { T, B, I, H, P, G, kernels, label } = layout;
+  const { B, I, H, P, G, kernels, label } = layout;
   const x = context.view(layout.x);
-  const c = context.output(dWeight, 'dW_ih');
+  const c = context.destination(dWeight, 'dW_ih');
   for (const { slot, gate, count } of split([{ slot: kernels.inputSlot, gate: 0, count: G }], H === P)) {
     emitMatmul(context, {
       m: count * H,
       n: I,
-      k: T * B,
-      a: { view: gates, offset: gatesAt(layout, d) + slot * P, stride: kernels.slots * P, transposed: true },
-      b: { view: x, stride: I },
+      k: (window.end - window.begin) * B,
+      a: {
+        view: gates,
+        offset: gatesBegin(layout, window, d) + slot * P,
+        stride: kernels.slots * P,
+        transposed: true,
+      },
+      b: { view: x, offset: windowStart(layout, d, window) * B * I, stride: I },
       c: { view: c, offset: gate * H * I, stride: I },
+      accumulate,
       label,
     });
   }
@@ -344,20 +394,21 @@ function emitInputWeightGradient(
 function emitRecurrentWeightGradient(
   context: LoweringContext,
   layout: Layout,
-  d: number,
   dWeight: Value,
   { gates, states, sequences }: RecurrentResidual,
+  { d, window, accumulate }: Part,
 ): void {
   if (!context.isRead(dWeight)) return;
-  const { T, B, H, R, P, Q, G, kernels, hasInitial, attributes, label } = layout;
-  const c = context.output(dWeight, 'dW_hh');
-  const skipped = hasInitial ? 0 : 1;
-  if (T === skipped) {
-    emitFill(context, c, G * H * R, 0, label);
+  const { B, H, R, P, Q, G, kernels, hasInitial, attributes, label } = layout;
+  const c = context.destination(dWeight, 'dW_hh');
+  const skipped = window.begin > 0 || hasInitial ? 0 : 1;
+  const steps = window.end - window.begin - skipped;
+  if (steps === 0) {
+    if (!accumulate) emitFill(context, c, G * H * R, 0, label);
     return;
   }
-  const reverse = attributes.directions[d] === 'reverse';
-  const firstStep = reverse ? 0 : skipped;
+  const start = windowStart(layout, d, window);
+  const firstTime = attributes.directions[d] === 'reverse' ? start : start + skipped;
   const { resetGate } = kernels;
   const parts = kernels.recurrentBlocks.flatMap((block): (GateBlock & { readonly reset: boolean })[] =>
     resetGate === null
@@ -369,21 +420,22 @@ function emitRecurrentWeightGradient(
   );
   for (const part of parts) {
     const offset = part.reset
-      ? sequences.reset.at(d, firstStep)
-      : sequences.product.at(d, previousStep(layout, d, firstStep));
+      ? sequences.reset.at(d, firstTime)
+      : sequences.product.at(d, previousStep(layout, d, firstTime));
     for (const { slot, gate, count } of split([part], H === P)) {
       emitMatmul(context, {
         m: count * H,
         n: R,
-        k: (T - skipped) * B,
+        k: steps * B,
         a: {
           view: gates,
-          offset: gatesAt(layout, d) + firstStep * B * kernels.slots * P + slot * P,
+          offset: gatesRow(layout, window, d, firstTime) * kernels.slots * P + slot * P,
           stride: kernels.slots * P,
           transposed: true,
         },
         b: { view: states[0]!, offset: offset / WORD, stride: part.reset ? P : Q },
         c: { view: c, offset: gate * H * R, stride: R },
+        accumulate,
         label,
       });
     }
@@ -394,19 +446,21 @@ function emitRecurrentWeightGradient(
 function emitProjectionGradient(
   context: LoweringContext,
   layout: Layout,
-  d: number,
   dWeight: Value,
   { gates, states, sequences }: RecurrentResidual,
+  { d, window, accumulate }: Part,
 ): void {
   if (!context.isRead(dWeight)) return;
-  const { T, B, D, H, R, P, Q, kernels, label } = layout;
+  const { B, H, R, P, Q, label } = layout;
+  const start = windowStart(layout, d, window);
   emitMatmul(context, {
     m: R,
     n: H,
-    k: T * B,
-    a: { view: gates, offset: D * T * B * kernels.slots * P + d * T * B * Q, stride: Q, transposed: true },
-    b: { view: states[0]!, offset: sequences.unprojected.at(d, 0) / WORD, stride: P },
-    c: { view: context.output(dWeight, 'dW_hr'), stride: H },
+    k: (window.end - window.begin) * B,
+    a: { view: gates, offset: projectedBegin(layout, window, d), stride: Q, transposed: true },
+    b: { view: states[0]!, offset: sequences.unprojected.at(d, start) / WORD, stride: P },
+    c: { view: context.destination(dWeight, 'dW_hr'), stride: H },
+    accumulate,
     label,
   });
 }
@@ -434,32 +488,42 @@ function emitPeepholeGradient(
   unpadRows(context, dPeephole, sums, { rows: 3, width: H, padded: P, label });
 }
 
-/** Gradients of both biases: one column sum over all gates, dealt out. */
+/** Sums of the gates' gradients over the rows of a window. */
+function emitColumnSums(
+  context: LoweringContext,
+  layout: Layout,
+  gates: View,
+  sums: View,
+  { d, window, accumulate }: Part,
+): void {
+  const { B, P, kernels, label } = layout;
+  emitReduceSum(context, {
+    x: gates,
+    xOffset: gatesBegin(layout, window, d),
+    y: sums,
+    outer: 1,
+    reduced: (window.end - window.begin) * B,
+    inner: kernels.slots * P,
+    accumulate,
+    label,
+  });
+}
+
+/** Gradients of both biases, dealt out of the column sums. */
 function emitBiasGradients(
   context: LoweringContext,
   layout: Layout,
-  d: number,
   dBiasIh: Value,
   dBiasHh: Value,
-  gates: View,
+  sums: View,
 ): void {
-  const { T, B, H, P, G, kernels, label } = layout;
+  const { H, P, G, kernels, label } = layout;
   const dealt = [
     { value: dBiasIh, parts: [{ slot: kernels.inputSlot, gate: 0, count: G }] },
     { value: dBiasHh, parts: kernels.recurrentBlocks },
-  ].filter(({ value }) => context.isRead(value));
-  if (dealt.length === 0) return;
-  const sums = context.allocate('column sums', kernels.slots * P * WORD);
-  emitReduceSum(context, {
-    x: gates,
-    xOffset: gatesAt(layout, d),
-    y: sums,
-    outer: 1,
-    reduced: T * B,
-    inner: kernels.slots * P,
-    label,
-  });
+  ];
   for (const { value, parts } of dealt) {
+    if (!context.isRead(value)) continue;
     const to = context.output(value, 'd bias');
     for (const { slot, gate, count } of parts) {
       emitStridedCopy(context, {

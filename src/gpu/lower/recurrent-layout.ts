@@ -85,6 +85,48 @@ export function timeOf({ attributes, T }: Layout, d: number, i: number): number 
   return attributes.directions[d] === 'reverse' ? T - 1 - i : i;
 }
 
+/**
+ * Steps whose gates are in memory together: all of them, or a segment, where the backward pass computes the
+ * steps again segment by segment. Steps are counted in the order in which a direction runs them.
+ */
+export interface Window {
+  readonly begin: number;
+  readonly end: number;
+  /** Steps that there is memory for. */
+  readonly capacity: number;
+}
+
+/** The windows of a layer, in the order of the forward pass. */
+export function windowsOf({ attributes, T }: Layout): Window[] {
+  const { segment } = attributes;
+  const capacity = segment > 0 ? Math.min(segment, T) : T;
+  return Array.from({ length: Math.ceil(T / capacity) }, (_, i) => ({
+    begin: i * capacity,
+    end: Math.min(T, (i + 1) * capacity),
+    capacity,
+  }));
+}
+
+/** The earliest time in a window, for direction `d`. */
+export function windowStart(layout: Layout, d: number, { begin, end }: Window): number {
+  return Math.min(timeOf(layout, d, begin), timeOf(layout, d, end - 1));
+}
+
+/** Row of the gates of time `t`, in a window that holds it. */
+export function gatesRow(layout: Layout, window: Window, d: number, t: number): number {
+  return (d * window.capacity + t - windowStart(layout, d, window)) * layout.B;
+}
+
+/** Element at which slot 0 of direction `d` begins. */
+export function gatesBegin({ B, P, kernels }: Layout, { capacity }: Window, d: number): number {
+  return d * capacity * B * kernels.slots * P;
+}
+
+/** Element, behind the gates, at which the gradients of direction `d`'s projected states begin. */
+export function projectedBegin({ B, D, P, Q, kernels }: Layout, { capacity }: Window, d: number): number {
+  return D * capacity * B * kernels.slots * P + d * capacity * B * Q;
+}
+
 /** One number a direction, as the kernels take them. */
 export function perDirection({ D }: Layout, of: (d: number) => number): readonly [number, number] {
   return [of(0), D > 1 ? of(1) : 0];
@@ -309,8 +351,11 @@ export interface Sequence {
 /** What a sequence is to hold. */
 export interface SequenceDescription {
   readonly width: number;
-  /** Whether every step is kept, or only the last two. */
-  readonly keepAll: boolean;
+  /**
+   * Which steps: every one; the last two; those of a window; or those of a window and, for good, the last of
+   * each window, from which the next one can be run again.
+   */
+  readonly keep: 'all' | 'two' | 'window' | 'window and ends';
   /** Whether there is a place for what came before the first step. */
   readonly hasInitial: boolean;
 }
@@ -323,15 +368,27 @@ export function allocateSequences<K extends string>(
   descriptions: Readonly<Record<K, SequenceDescription>>,
 ): { view: View; sequences: Record<K, Sequence> } {
   const { T, B, attributes } = layout;
+  const windows = windowsOf(layout);
+  const { capacity } = windows[0]!;
+  /** Place of time `t` in its window, and which window that is. */
+  const within = (d: number, t: number): { place: number; window: number; isEnd: boolean } => {
+    const i = timeOf(layout, d, t);
+    const window = Math.floor(i / capacity);
+    const place = t - windowStart(layout, d, windows[window]!);
+    return { place, window, isEnd: i === windows[window]!.end - 1 };
+  };
   let end = 0;
   const sequences = {} as Record<K, Sequence>;
   for (const [name, description] of Object.entries(descriptions) as [K, SequenceDescription][]) {
-    const { width, keepAll, hasInitial } = description;
+    const { width, keep, hasInitial } = description;
     const bytes = B * width * WORD;
+    const steps = { all: T, two: 2, window: capacity, 'window and ends': capacity + windows.length + 1 }[
+      keep
+    ];
     const begins = attributes.directions.map((direction) => {
       const begin = end;
-      if (!keepAll) {
-        end += 2 * alignUp(bytes);
+      if (keep !== 'all') {
+        end += steps * alignUp(bytes);
         return begin;
       }
       // The first step in time begins on an aligned offset, so that the steps alone can be bound.
@@ -340,10 +397,18 @@ export function allocateSequences<K extends string>(
       end += alignUp(lead + T * bytes + trail);
       return begin + lead;
     });
-    sequences[name] = {
-      width,
-      at: keepAll ? (d, t) => begins[d]! + t * bytes : (d, t) => begins[d]! + ((t + 2) % 2) * alignUp(bytes),
+    const at: Record<typeof keep, Sequence['at']> = {
+      all: (d, t) => begins[d]! + t * bytes,
+      two: (d, t) => begins[d]! + ((t + 2) % 2) * alignUp(bytes),
+      window: (d, t) => begins[d]! + within(d, t).place * bytes,
+      'window and ends': (d, t) => {
+        const slot = (index: number): number => begins[d]! + (capacity + index) * alignUp(bytes);
+        if (t < 0 || t >= T) return slot(windows.length);
+        const { place, window, isEnd } = within(d, t);
+        return isEnd ? slot(window) : begins[d]! + place * alignUp(bytes);
+      },
     };
+    sequences[name] = { width, at: at[keep] };
   }
   return { view: context.allocate(label, end), sequences };
 }

@@ -18,6 +18,8 @@ import { emitMatmul } from './matmul.js';
 import {
   allocateSequences,
   commonParameters,
+  gatesBegin,
+  gatesRow,
   layoutOf,
   padGates,
   padRows,
@@ -29,9 +31,13 @@ import {
   stateNames,
   timeOf,
   unpadRows,
+  windowsOf,
+  windowStart,
   WORD,
   type Layout,
   type Sequence,
+  type SequenceDescription,
+  type Window,
 } from './recurrent-layout.js';
 
 /** Up to this many batch rows, an invocation takes one row of them instead of eight. */
@@ -69,14 +75,22 @@ export const lowerRecurrent = defineLowering({
     const residual = node.outputs.at(-1)!;
     const save = context.isRead(residual);
 
-    const gateWords = D * T * B * kernels.slots * P;
-    const gates = context.allocate('gates', (gateWords + (layout.projected ? D * T * B * Q : 0)) * WORD);
-    emitInputProducts(context, layout, gates);
+    const windows = windowsOf(layout);
+    const recomputes = windows.length > 1;
+    const { capacity } = windows[0]!;
+    const gateWords = D * capacity * B * (kernels.slots * P + (layout.projected ? Q : 0));
+    const gates = context.allocate('gates', gateWords * WORD);
     const { states, sequences } = allocateStates(context, layout, {
       keepOutputs: save || context.isRead(y),
       save,
+      recomputes,
     });
-    emitSteps(context, layout, { gates, states, sequences, save });
+    // What will be computed again need not be kept.
+    const memory = { gates, states, sequences, save: save && !recomputes };
+    for (const window of windows) {
+      emitInputProducts(context, layout, gates, window);
+      emitSteps(context, layout, memory, window);
+    }
 
     layout.parameters.forEach((_, d) => {
       stateNames(layout).forEach((_name, s) => {
@@ -111,25 +125,27 @@ function refuseUnsupported({ attributes, label }: Layout): void {
   });
 }
 
-/** `x·W_ihᵀ + b_ih` of all steps at once, into the slots of each direction. */
-function emitInputProducts(context: LoweringContext, layout: Layout, gates: View): void {
-  const { T, B, I, G, P, kernels, parameters, label } = layout;
+/** `x·W_ihᵀ + b_ih` of all steps of a window at once, into the slots of each direction. */
+export function emitInputProducts(
+  context: LoweringContext,
+  layout: Layout,
+  gates: View,
+  window: Window,
+): void {
+  const { B, I, G, P, kernels, parameters, label } = layout;
   const x = context.view(layout.x);
   parameters.forEach(({ weightIh, biasIh }, d) => {
+    const weight = padGates(context, layout, weightIh, { gates: G, columns: I, stride: I });
     emitMatmul(context, {
-      m: T * B,
+      m: (window.end - window.begin) * B,
       n: G * P,
       k: I,
-      a: { view: x, stride: I },
-      b: {
-        view: padGates(context, layout, weightIh, { gates: G, columns: I, stride: I }),
-        stride: I,
-        transposed: true,
-      },
+      a: { view: x, offset: windowStart(layout, d, window) * B * I, stride: I },
+      b: { view: weight, stride: I, transposed: true },
       bias: biasIh ? padGates(context, layout, biasIh, { gates: G, columns: 1, stride: 1 }) : null,
       c: {
         view: gates,
-        offset: d * T * B * kernels.slots * P + kernels.inputSlot * P,
+        offset: gatesBegin(layout, window, d) + kernels.inputSlot * P,
         stride: kernels.slots * P,
       },
       label,
@@ -141,19 +157,28 @@ function emitInputProducts(context: LoweringContext, layout: Layout, gates: View
 function allocateStates(
   context: LoweringContext,
   layout: Layout,
-  { keepOutputs, save }: { readonly keepOutputs: boolean; readonly save: boolean },
+  {
+    keepOutputs,
+    save,
+    recomputes,
+  }: { readonly keepOutputs: boolean; readonly save: boolean; readonly recomputes: boolean },
 ): { states: readonly View[]; sequences: RecurrentSequences } {
   const { P, Q, kernels, hasInitial, dropped, projected } = layout;
   const names = stateNames(layout);
+  const kept = save ? 'all' : 'two';
+  // Read only in the step that writes it, or by products over a whole window.
+  const passing = save ? 'window' : 'two';
   const ofH = allocateSequences(context, layout, 'h over time', {
-    h: { width: Q, keepAll: keepOutputs, hasInitial },
-    ...(dropped && { product: { width: Q, keepAll: save, hasInitial } }),
-    ...(projected && { unprojected: { width: P, keepAll: save, hasInitial: false } }),
-    ...(kernels.resetGate !== null && { reset: { width: P, keepAll: save, hasInitial: false } }),
-  } as Record<keyof RecurrentSequences, { width: number; keepAll: boolean; hasInitial: boolean }>);
+    h: { width: Q, keep: keepOutputs ? 'all' : 'two', hasInitial },
+    ...(dropped && { product: { width: Q, keep: kept, hasInitial } }),
+    ...(projected && { unprojected: { width: P, keep: passing, hasInitial: false } }),
+    ...(kernels.resetGate !== null && { reset: { width: P, keep: passing, hasInitial: false } }),
+  } as Record<keyof RecurrentSequences, SequenceDescription>);
   const ofC =
     names.length > 1
-      ? allocateSequences(context, layout, 'c over time', { c: { width: P, keepAll: save, hasInitial } })
+      ? allocateSequences(context, layout, 'c over time', {
+          c: { width: P, keep: save && recomputes ? 'window and ends' : kept, hasInitial },
+        })
       : null;
   const {
     h,
@@ -201,18 +226,14 @@ function emitInitialDropout(
   });
 }
 
-/** One dispatch a time step, or two where the cell needs them. */
-function emitSteps(
+/** The steps of a window: one dispatch each, or two where the cell needs them. */
+export function emitSteps(
   context: LoweringContext,
   layout: Layout,
-  memory: {
-    readonly gates: View;
-    readonly states: readonly View[];
-    readonly sequences: RecurrentSequences;
-    readonly save: boolean;
-  },
+  memory: RecurrentResidual & { readonly save: boolean },
+  window: Window,
 ): void {
-  const { T, B, D, H, R, G, P, Q, parameters, kernels, hasInitial, hasBias, projected, label } = layout;
+  const { B, D, H, R, G, P, Q, parameters, kernels, hasInitial, hasBias, projected, label } = layout;
   const { gates, states, sequences, save } = memory;
   const blocks = { blocks: G, rows: H, columns: R, paddedRows: P, paddedColumns: Q };
   const weights = parameters.map(({ weightHh }) => weightHh);
@@ -232,7 +253,7 @@ function emitSteps(
   const few = B <= FEW_ROWS;
   const tiles = Math.ceil(B / (few ? 1 : 8));
 
-  for (let i = 0; i < T; i++) {
+  for (let i = window.begin; i < window.end; i++) {
     const hasPrevious = i > 0 || hasInitial;
     const now = (sequence: Sequence): readonly [number, number] =>
       perDirection(layout, (d) => sequence.at(d, timeOf(layout, d, i)) / 16);
@@ -242,7 +263,7 @@ function emitSteps(
         : [0, 0];
     const step = {
       ...common,
-      gates_row: perDirection(layout, (d) => (d * T + timeOf(layout, d, i)) * B),
+      gates_row: perDirection(layout, (d) => gatesRow(layout, window, d, timeOf(layout, d, i))),
       h_read: before(sequences.h),
       h_write: now(sequences.h),
       product_read: before(sequences.product),

@@ -22,6 +22,8 @@ export interface Reduction {
   /** From one `r` to the next; `inner` by default. */
   readonly xStride?: number;
   readonly scale?: number;
+  /** Adds to y instead of assigning it. */
+  readonly accumulate?: boolean;
   readonly label: string;
 }
 
@@ -32,7 +34,18 @@ const FEW_SUMMANDS = 128;
 
 /** Appends one sum. */
 export function emitReduceSum(context: LoweringContext, reduction: Reduction): void {
-  const { x, y, outer, reduced, inner, xOffset = 0, xStride = inner, scale = 1, label } = reduction;
+  const {
+    x,
+    y,
+    outer,
+    reduced,
+    inner,
+    xOffset = 0,
+    xStride = inner,
+    scale = 1,
+    accumulate = false,
+    label,
+  } = reduction;
   const { xOuter = reduced * xStride } = reduction;
   const count = outer * inner;
   // Neighbouring sums read neighbouring columns; only where rows are whole is it better to share one sum.
@@ -51,7 +64,7 @@ export function emitReduceSum(context: LoweringContext, reduction: Reduction): v
         end: Math.min(reduced, begin + longest),
         lanes,
         scale,
-        accumulate: begin > 0,
+        accumulate: accumulate || begin > 0,
       },
       workgroups: foldWorkgroups(count * lanes, 64),
       label,

@@ -225,10 +225,39 @@ const varied = (cell: CellName): GpuCase[] => {
   ];
 };
 
+const LONG = { T: 7, B: 4, I: 3, H: 6 };
+
+/** The backward pass in segments, the last of them shorter, with all that has to cross their borders. */
+const segmented = (cell: CellName): GpuCase[] => {
+  const none = CELLS[cell].states.map(() => false);
+  const zoneout = cell === 'lstm' ? [0.3, 0.2] : [0.3];
+  const variants: Options[] = cell === 'gru' ? [{}, { resetAfter: false }] : [{}];
+  return variants.flatMap((variant) => [
+    ...[1, 2, 3, 7, 9].map((segment) => layerCase(cell, LONG, { ...variant, segment })),
+    layerCase(cell, { ...LONG, H: 8 }, { ...variant, segment: 3, directions: BOTH, initial: none }),
+    layerCase(cell, LONG, { ...variant, segment: 3, directions: BOTH, lengths: [7, 2, 4, 1] }),
+    layerCase(cell, LONG, {
+      ...variant,
+      segment: 2,
+      zoneout,
+      recurrentDropout: 0.3,
+      training: true,
+      lengths: [7, 2, 4, 1],
+      directions: BOTH,
+    }),
+    layerCase(cell, LONG, { ...variant, segment: 3, gradients: false }),
+    layerCase(cell, LONG, { ...variant, segment: 3, readsOutput: false, bias: false }),
+  ]);
+};
+
 const PROJECTED = { T: 4, B: 3, I: 5, H: 9, R: 6 };
 
 export const cases: readonly GpuCase[] = [
-  ...(Object.keys(CELLS) as CellName[]).flatMap((cell) => [...plain(cell), ...varied(cell)]),
+  ...(Object.keys(CELLS) as CellName[]).flatMap((cell) => [
+    ...plain(cell),
+    ...varied(cell),
+    ...segmented(cell),
+  ]),
   layerCase('lstm', SIZES[2]!, { initial: [true, false] }),
   layerCase('lstm', SIZES[1]!, { initial: [false, true] }),
   layerCase('lstm', PROJECTED),
@@ -241,6 +270,8 @@ export const cases: readonly GpuCase[] = [
     { zoneout: [0.3, 0.2], recurrentDropout: 0.2, training: true, lengths: LENGTHS },
   ),
   layerCase('lstm', PROJECTED, { gradients: false }),
+  layerCase('lstm', { ...PROJECTED, T: 7, B: 4 }, { segment: 3, directions: BOTH, lengths: LENGTHS }),
+  layerCase('lstm', LONG, { segment: 2, peephole: true, cellClip: 0.2, coupled: true, directions: BOTH }),
   layerCase('lstm', SIZES[1]!, { peephole: true }),
   layerCase('lstm', SIZES[2]!, { peephole: true, directions: BOTH, bias: false }),
   layerCase(
