@@ -18,6 +18,11 @@ export interface DeviceOptions {
   readonly adapter?: unknown;
   /** Where to ask for an adapter; `navigator.gpu` by default. */
   readonly gpu?: unknown;
+  /**
+   * Bytes that the gates a recurrent layer keeps for its backward pass may take: above it they are computed
+   * again in segments. By default as much as the device can bind at once.
+   */
+  readonly recomputeAbove?: number | undefined;
   readonly powerPreference?: 'low-power' | 'high-performance' | undefined;
 }
 

@@ -16,6 +16,7 @@ export class GpuExecutor implements Executor {
   readonly kind = 'webgpu';
   readonly description: string;
   readonly #opened: OpenedDevice;
+  readonly #recomputeAbove: number;
   readonly #pool: BufferPool;
   readonly #pipelines: PipelineCache;
   readonly #variables: VariableStore;
@@ -23,7 +24,8 @@ export class GpuExecutor implements Executor {
   #disposed = false;
   #lost: string | null = null;
 
-  private constructor(opened: OpenedDevice) {
+  private constructor(opened: OpenedDevice, recomputeAbove?: number) {
+    this.#recomputeAbove = recomputeAbove ?? opened.device.limits.maxStorageBufferBindingSize;
     this.#opened = opened;
     this.description = `webgpu: ${opened.description}`;
     this.#pool = new BufferPool(opened.device);
@@ -39,7 +41,7 @@ export class GpuExecutor implements Executor {
    * @throws DeviceError where WebGPU is missing or offers no adapter
    */
   static async create(options: DeviceOptions = {}): Promise<GpuExecutor> {
-    return new GpuExecutor(await openDevice(options));
+    return new GpuExecutor(await openDevice(options), options.recomputeAbove);
   }
 
   get disposed(): boolean {
@@ -54,7 +56,7 @@ export class GpuExecutor implements Executor {
   async compile(graph: Graph): Promise<GpuPlan> {
     this.#checkUsable();
     const { device } = this.#opened;
-    const { program, groups } = lowerGraph(graph);
+    const { program, groups } = lowerGraph(graph, this.#recomputeAbove);
     device.pushErrorScope('out-of-memory');
     try {
       for (const group of groups) this.#variables.placeTogether(group);

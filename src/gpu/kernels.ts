@@ -22,6 +22,7 @@ import unarySource from '../../shaders/unary.wgsl?raw';
 import unaryBackwardSource from '../../shaders/unary_backward.wgsl?raw';
 import { defineKernel, type Kernel } from './kernel.js';
 import { RECURRENT_KERNELS } from './recurrent-kernels.js';
+import { RECURRENT_NORM_KERNELS } from './recurrent-norm-kernels.js';
 import {
   activationsLibrary,
   gridLibrary,
@@ -318,4 +319,5 @@ export const KERNELS: readonly Kernel[] = [
   matmulVec4Kernel,
   matmulScalarKernel,
   ...RECURRENT_KERNELS,
+  ...RECURRENT_NORM_KERNELS,
 ];

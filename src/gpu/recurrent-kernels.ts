@@ -27,6 +27,7 @@ import {
   recurrentLstmForwardLibrary,
   recurrentMasksLibrary,
   recurrentRnnForwardLibrary,
+  recurrentStateLibrary,
   threefryLibrary,
 } from './shader-libraries.js';
 
@@ -37,6 +38,9 @@ const stepLibraries = [
   activationsLibrary,
   threefryLibrary,
 ];
+
+/** What every forward step calls. */
+const forwardLibraries = [recurrentForwardLibrary, recurrentStateLibrary, ...stepLibraries];
 
 const forwardParameters = {
   gates_row: 'vec2u',
@@ -125,7 +129,7 @@ export const recurrentLstmForwardKernel = defineKernel({
   name: 'recurrent_lstm_forward',
   file: 'recurrent_lstm_forward.wgsl',
   code: recurrentLstmForwardSource,
-  libraries: [recurrentLstmForwardLibrary, recurrentForwardLibrary, ...stepLibraries],
+  libraries: [recurrentLstmForwardLibrary, ...forwardLibraries],
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -142,7 +146,7 @@ export const recurrentLstmForwardRowKernel = defineKernel({
   name: 'recurrent_lstm_forward_row',
   file: 'recurrent_lstm_forward_row.wgsl',
   code: recurrentLstmForwardRowSource,
-  libraries: [recurrentLstmForwardLibrary, recurrentForwardLibrary, ...stepLibraries],
+  libraries: [recurrentLstmForwardLibrary, ...forwardLibraries],
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -177,7 +181,7 @@ export const recurrentProjectKernel = defineKernel({
   name: 'recurrent_project',
   file: 'recurrent_project.wgsl',
   code: recurrentProjectSource,
-  libraries: [recurrentForwardLibrary, ...stepLibraries],
+  libraries: [...forwardLibraries],
   bindings: { weight: 'read', h: 'read_write', mask: 'read', seed: 'read' },
   parameters: forwardParameters,
 });
@@ -202,7 +206,7 @@ export const recurrentGruForwardKernel = defineKernel({
   name: 'recurrent_gru_forward',
   file: 'recurrent_gru_forward.wgsl',
   code: recurrentGruForwardSource,
-  libraries: [recurrentGruForwardLibrary, recurrentForwardLibrary, ...stepLibraries],
+  libraries: [recurrentGruForwardLibrary, ...forwardLibraries],
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -218,7 +222,7 @@ export const recurrentGruForwardRowKernel = defineKernel({
   name: 'recurrent_gru_forward_row',
   file: 'recurrent_gru_forward_row.wgsl',
   code: recurrentGruForwardRowSource,
-  libraries: [recurrentGruForwardLibrary, recurrentForwardLibrary, ...stepLibraries],
+  libraries: [recurrentGruForwardLibrary, ...forwardLibraries],
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -251,7 +255,7 @@ export const recurrentGruBeforeGatesKernel = defineKernel({
   name: 'recurrent_gru_before_gates',
   file: 'recurrent_gru_before_gates.wgsl',
   code: recurrentGruBeforeGatesSource,
-  libraries: [recurrentForwardLibrary, ...stepLibraries],
+  libraries: [...forwardLibraries],
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -267,7 +271,7 @@ export const recurrentGruBeforeCandidateKernel = defineKernel({
   name: 'recurrent_gru_before_candidate',
   file: 'recurrent_gru_before_candidate.wgsl',
   code: recurrentGruBeforeCandidateSource,
-  libraries: [recurrentForwardLibrary, ...stepLibraries],
+  libraries: [...forwardLibraries],
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -317,7 +321,7 @@ export const recurrentRnnForwardKernel = defineKernel({
   name: 'recurrent_rnn_forward',
   file: 'recurrent_rnn_forward.wgsl',
   code: recurrentRnnForwardSource,
-  libraries: [recurrentRnnForwardLibrary, recurrentForwardLibrary, ...stepLibraries],
+  libraries: [recurrentRnnForwardLibrary, ...forwardLibraries],
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -333,7 +337,7 @@ export const recurrentRnnForwardRowKernel = defineKernel({
   name: 'recurrent_rnn_forward_row',
   file: 'recurrent_rnn_forward_row.wgsl',
   code: recurrentRnnForwardRowSource,
-  libraries: [recurrentRnnForwardLibrary, recurrentForwardLibrary, ...stepLibraries],
+  libraries: [recurrentRnnForwardLibrary, ...forwardLibraries],
   bindings: {
     gates: 'read_write',
     weight: 'read',

@@ -9,7 +9,12 @@ import recurrentForwardSource from '../../shaders/lib/recurrent_forward.wgsl?raw
 import recurrentGruForwardSource from '../../shaders/lib/recurrent_gru_forward.wgsl?raw';
 import recurrentLstmForwardSource from '../../shaders/lib/recurrent_lstm_forward.wgsl?raw';
 import recurrentMasksSource from '../../shaders/lib/recurrent_masks.wgsl?raw';
+import recurrentNormSource from '../../shaders/lib/recurrent_norm.wgsl?raw';
+import recurrentNormBackwardSource from '../../shaders/lib/recurrent_norm_backward.wgsl?raw';
+import recurrentNormForwardSource from '../../shaders/lib/recurrent_norm_forward.wgsl?raw';
+import recurrentNormMomentsSource from '../../shaders/lib/recurrent_norm_moments.wgsl?raw';
 import recurrentRnnForwardSource from '../../shaders/lib/recurrent_rnn_forward.wgsl?raw';
+import recurrentStateSource from '../../shaders/lib/recurrent_state.wgsl?raw';
 import rowReduceSource from '../../shaders/lib/row_reduce.wgsl?raw';
 import threefrySource from '../../shaders/lib/threefry.wgsl?raw';
 import type { ShaderLibrary } from './kernel.js';
@@ -45,9 +50,29 @@ export const recurrentMasksLibrary: ShaderLibrary = {
   file: 'lib/recurrent_masks.wgsl',
   code: recurrentMasksSource,
 };
+export const recurrentNormLibrary: ShaderLibrary = {
+  file: 'lib/recurrent_norm.wgsl',
+  code: recurrentNormSource,
+};
+export const recurrentNormBackwardLibrary: ShaderLibrary = {
+  file: 'lib/recurrent_norm_backward.wgsl',
+  code: recurrentNormBackwardSource,
+};
+export const recurrentNormForwardLibrary: ShaderLibrary = {
+  file: 'lib/recurrent_norm_forward.wgsl',
+  code: recurrentNormForwardSource,
+};
+export const recurrentNormMomentsLibrary: ShaderLibrary = {
+  file: 'lib/recurrent_norm_moments.wgsl',
+  code: recurrentNormMomentsSource,
+};
 export const recurrentRnnForwardLibrary: ShaderLibrary = {
   file: 'lib/recurrent_rnn_forward.wgsl',
   code: recurrentRnnForwardSource,
+};
+export const recurrentStateLibrary: ShaderLibrary = {
+  file: 'lib/recurrent_state.wgsl',
+  code: recurrentStateSource,
 };
 export const rowReduceLibrary: ShaderLibrary = { file: 'lib/row_reduce.wgsl', code: rowReduceSource };
 export const threefryLibrary: ShaderLibrary = { file: 'lib/threefry.wgsl', code: threefrySource };

@@ -59,9 +59,13 @@ export class LoweringContext {
   #target: Step[] = this.steps;
   #nextStorageId = 0;
 
+  /** Bytes that the gates of a recurrent layer may take before they are kept in segments. */
+  readonly recomputeAbove: number;
+
   /** @param nodes the nodes that will be lowered, in their order */
-  constructor(graph: Graph, nodes: readonly Node[]) {
+  constructor(graph: Graph, nodes: readonly Node[], recomputeAbove: number) {
     this.graph = graph;
+    this.recomputeAbove = recomputeAbove;
     const consumers = new Map<Value, Node[]>();
     for (const node of nodes) {
       for (const input of node.inputs) {

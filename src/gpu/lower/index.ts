@@ -78,11 +78,11 @@ export interface LoweredGraph {
   readonly groups: LoweringContext['groups'];
 }
 
-/** Lowers a whole graph. */
-export function lowerGraph(recorded: Graph): LoweredGraph {
+/** Lowers a whole graph; gates of recurrent layers above `recomputeAbove` bytes are kept in segments. */
+export function lowerGraph(recorded: Graph, recomputeAbove: number): LoweredGraph {
   const graph = inlineScans(recorded);
   const nodes = variableWritersLast(liveNodes(graph));
-  const context = new LoweringContext(graph, nodes);
+  const context = new LoweringContext(graph, nodes, recomputeAbove);
   const inputs = placeInputs(graph, context);
   snapshotUpdatedVariables(graph, context);
   for (const node of nodes) ruleOf(node).prepare?.(node, context);

@@ -57,7 +57,7 @@ interface Carry {
 export const lowerRecurrentBackward = defineLowering({
   operation: recurrentBackwardOperation,
   lower(node, context) {
-    const layout = layoutOf(node);
+    const layout = layoutOf(node, context.recomputeAbove);
     const { B, R, H, P, Q, attributes, parameters, label } = layout;
     const { cell } = attributes;
     const places = backwardInputPlaces(attributes);

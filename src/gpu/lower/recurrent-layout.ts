@@ -48,23 +48,30 @@ export interface Layout extends RecurrentSizes {
   readonly hasInitial: boolean;
   /** Whether the recurrent product has dropout. */
   readonly dropped: boolean;
+  /** Steps whose gates are in memory together. */
+  readonly capacity: number;
 }
 
-/** Reads a node's inputs and attributes. */
-export function layoutOf(node: Node<RecurrentAttributes>): Layout {
+/** Reads a node's inputs and attributes. Gates above `recomputeAbove` bytes are kept in segments that fit. */
+export function layoutOf(node: Node<RecurrentAttributes>, recomputeAbove: number): Layout {
   const { attributes, inputs, label } = node;
   const sizes = recurrentSizes(inputs, attributes);
   const parameters = attributes.directions.map((_, d) => directionInputs(inputs, d, attributes.cell));
   const some = (present: (direction: DirectionInputs<Value>) => boolean): boolean => parameters.some(present);
+  const kernels = cellKernels(attributes);
+  const [P, Q] = [alignUp(sizes.H, 4), alignUp(sizes.R, 4)];
+  const stepBytes = sizes.D * sizes.B * (kernels.slots * P + Q) * WORD;
+  const fitting = Math.max(1, Math.floor(recomputeAbove / stepBytes));
   return {
     ...sizes,
     attributes,
     label,
     parameters,
     x: inputs[RECURRENT_INPUTS.x]!,
-    kernels: cellKernels(attributes),
-    P: alignUp(sizes.H, 4),
-    Q: alignUp(sizes.R, 4),
+    kernels,
+    P,
+    Q,
+    capacity: Math.min(sizes.T, attributes.segment > 0 ? attributes.segment : fitting),
     mask: inputs[RECURRENT_INPUTS.mask] ?? null,
     seed: inputs[RECURRENT_INPUTS.seed] ?? null,
     projected: some(({ weightHr }) => weightHr !== null),
@@ -97,9 +104,7 @@ export interface Window {
 }
 
 /** The windows of a layer, in the order of the forward pass. */
-export function windowsOf({ attributes, T }: Layout): Window[] {
-  const { segment } = attributes;
-  const capacity = segment > 0 ? Math.min(segment, T) : T;
+export function windowsOf({ capacity, T }: Layout): Window[] {
   return Array.from({ length: Math.ceil(T / capacity) }, (_, i) => ({
     begin: i * capacity,
     end: Math.min(T, (i + 1) * capacity),
@@ -369,7 +374,7 @@ export function allocateSequences<K extends string>(
 ): { view: View; sequences: Record<K, Sequence> } {
   const { T, B, attributes } = layout;
   const windows = windowsOf(layout);
-  const { capacity } = windows[0]!;
+  const { capacity } = layout;
   /** Place of time `t` in its window, and which window that is. */
   const within = (d: number, t: number): { place: number; window: number; isEnd: boolean } => {
     const i = timeOf(layout, d, t);

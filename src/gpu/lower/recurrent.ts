@@ -68,16 +68,15 @@ export interface RecurrentSequences {
 export const lowerRecurrent = defineLowering({
   operation: recurrentOperation,
   lower(node, context) {
-    const layout = layoutOf(node);
+    const layout = layoutOf(node, context.recomputeAbove);
     refuseUnsupported(layout);
-    const { T, B, D, P, Q, kernels, label } = layout;
+    const { T, B, D, P, Q, kernels, capacity, label } = layout;
     const y = node.outputs[0]!;
     const residual = node.outputs.at(-1)!;
     const save = context.isRead(residual);
 
     const windows = windowsOf(layout);
     const recomputes = windows.length > 1;
-    const { capacity } = windows[0]!;
     const gateWords = D * capacity * B * (kernels.slots * P + (layout.projected ? Q : 0));
     const gates = context.allocate('gates', gateWords * WORD);
     const { states, sequences } = allocateStates(context, layout, {

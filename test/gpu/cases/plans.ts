@@ -1,5 +1,6 @@
 /** What the executor and its plans promise beyond numbers: old values, in-place updates, feeds, buffers, memory. */
 import { RnnError } from '../../../src/graph/errors.js';
+import { GpuExecutor } from '../../../src/gpu/executor.js';
 import { Graph } from '../../../src/graph/graph.js';
 import { Variable } from '../../../src/graph/value.js';
 import * as ops from '../../../src/ops/index.js';
@@ -343,6 +344,38 @@ export const cases: readonly GpuCase[] = [
         message.startsWith('LimitError') && message.includes('maxComputeWorkgroupsPerDimension'),
         message,
       );
+    },
+  },
+  {
+    name: 'a backward pass in segments takes less memory, by option and above a budget',
+    async run(context) {
+      const [T, B, H] = [64, 8, 16];
+      const record = (segment: number): Graph => {
+        const graph = new Graph('segments');
+        const x = graph.input('x', [T, B, H]);
+        const weights = [graph.input('w', [4 * H, H]), graph.input('u', [4 * H, H])];
+        const { output } = ops.recurrent({
+          cell: 'lstm',
+          x,
+          weightIh: weights[0]!,
+          weightHh: weights[1]!,
+          segment,
+        });
+        ops.gradients(ops.sum(output), weights).forEach((gradient, i) => graph.output(`d ${i}`, gradient));
+        return graph;
+      };
+      const bytes = async (segment: number, executor = context.executor): Promise<number> => {
+        const plan = await executor.compile(record(segment));
+        const { bytes: taken } = plan.statistics;
+        plan.dispose();
+        return taken;
+      };
+      const kept = await bytes(0);
+      const segmented = await bytes(8);
+      check(segmented < 0.6 * kept, `${segmented} bytes in segments, ${kept} without`);
+      const small = await GpuExecutor.create({ device: context.executor.device, recomputeAbove: 16_384 });
+      check((await bytes(0, small)) < 0.6 * kept, 'the budget changed nothing');
+      small.dispose();
     },
   },
   {

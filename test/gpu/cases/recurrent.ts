@@ -2,7 +2,10 @@
 import type { Graph } from '../../../src/graph/graph.js';
 import type { Value } from '../../../src/graph/value.js';
 import { CELLS, type CellName } from '../../../src/ops/cells.js';
-import type { RecurrentAttributes } from '../../../src/ops/recurrent-attributes.js';
+import {
+  DEFAULT_RECURRENT_ATTRIBUTES,
+  type RecurrentAttributes,
+} from '../../../src/ops/recurrent-attributes.js';
 import { recurrent, type RecurrentParameters } from '../../../src/ops/recurrent.js';
 import { sequenceMask } from '../../../src/ops/sequence-mask.js';
 import type { GpuCase } from '../case.js';
@@ -78,18 +81,10 @@ function declareDirection(
 function recordLayer(graph: Graph, cell: CellName, sizes: Sizes, options: Options): void {
   const { T, B, I } = sizes;
   const { directions = ['forward'], lengths } = options;
-  const {
-    readsOutput = true,
-    readsFinals = true,
-    gradients = true,
-    bias,
-    peephole,
-    initial,
-    ...rest
-  } = options;
+  const { readsOutput = true, readsFinals = true, gradients = true } = options;
   const attributes = Object.fromEntries(
-    Object.entries(rest).filter(([name]) => name !== 'lengths' && name !== 'directions'),
-  ) as Partial<Omit<RecurrentAttributes, 'cell' | 'directions'>>;
+    Object.entries(options).filter(([name]) => name !== 'directions' && name in DEFAULT_RECURRENT_ATTRIBUTES),
+  );
   const x = graph.input('x', [T, B, I]);
   const first = declareDirection(graph, cell, sizes, options, '');
   const second = directions.length > 1 ? declareDirection(graph, cell, sizes, options, ' reverse') : null;
