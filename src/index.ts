@@ -54,15 +54,17 @@ export type { GpuPlan } from './gpu/plan.js';
 export * from './ops/index.js';
 
 // Layers and losses
+export { GRUCell, LSTMCell, RNNCell } from './nn/cells.js';
+export type { CellOptions, GRUCellOptions, LSTMCellOptions, RNNCellOptions } from './nn/cells.js';
 export { ModuleDict, Sequential } from './nn/containers.js';
-export type { SequentialPart, UnaryLayer } from './nn/containers.js';
+export type { SequenceLayer, SequentialPart, UnaryLayer } from './nn/containers.js';
 export { ForwardContext } from './nn/context.js';
 export type { ForwardContextOptions } from './nn/context.js';
 export { Dropout } from './nn/dropout.js';
 export type { DropoutOptions } from './nn/dropout.js';
 export { Embedding } from './nn/embedding.js';
 export type { EmbeddingOptions } from './nn/embedding.js';
-export type { Initializer } from './nn/initializers.js';
+export type { Initializer, InitializerOption, InitializerSpec } from './nn/initializers.js';
 export { Linear } from './nn/linear.js';
 export type { LinearOptions } from './nn/linear.js';
 export { crossEntropy, meanSquaredError } from './nn/losses.js';
@@ -70,13 +72,15 @@ export { Module } from './nn/module.js';
 export type { StateMap, TensorData } from './nn/module.js';
 export { Random } from './nn/random.js';
 export { CarriedState, GRU, LSTM, RecurrentLayer, RNN } from './nn/recurrent.js';
+export type { HiddenState, LSTMState, RecurrentResult, SequenceOptions } from './nn/recurrent.js';
+export { RecurrentCell } from './nn/recurrent-cell.js';
 export type {
-  HiddenState,
-  LSTMState,
+  GRUOptions,
+  LSTMOptions,
+  MergeMode,
   RecurrentOptions,
-  RecurrentResult,
   RNNOptions,
-} from './nn/recurrent.js';
+} from './nn/recurrent-options.js';
 
 // Optimizers
 export { Adam, AdamW } from './optim/adam.js';

@@ -3,14 +3,20 @@ import { ArgumentError } from '../graph/errors.js';
 import type { Value } from '../graph/value.js';
 import type { ForwardContext } from './context.js';
 import { Module } from './module.js';
+import { RecurrentLayer } from './recurrent.js';
 
 /** A layer from one value to one value. */
 export interface UnaryLayer extends Module {
   forward(x: Value, context?: ForwardContext): Value;
 }
 
+/** A layer that also gives states, which {@link Sequential} drops: `RNN`, `LSTM`, `GRU`. */
+export interface SequenceLayer extends Module {
+  forward(x: Value, state?: undefined, context?: ForwardContext): { readonly output: Value };
+}
+
 /** What {@link Sequential} takes: layers, and plain functions such as `relu`. */
-export type SequentialPart = UnaryLayer | ((x: Value) => Value);
+export type SequentialPart = UnaryLayer | SequenceLayer | ((x: Value) => Value);
 
 /** Layers one after another. As in PyTorch, parameters are named by position: `0.weight`, `2.weight`. */
 export class Sequential extends Module {
@@ -34,10 +40,10 @@ export class Sequential extends Module {
 
   /** The value after the last part. */
   forward(x: Value, context?: ForwardContext): Value {
-    return this.#parts.reduce(
-      (value, part) => (part instanceof Module ? part.forward(value, context) : part(value)),
-      x,
-    );
+    return this.#parts.reduce((value, part) => {
+      if (part instanceof RecurrentLayer) return part.forward(value, undefined, context).output;
+      return part instanceof Module ? (part as UnaryLayer).forward(value, context) : part(value);
+    }, x);
   }
 }
 

@@ -4,7 +4,7 @@ import { checkOptions, checkWhole } from '../graph/options.js';
 import { formatShape } from '../graph/shape.js';
 import type { Value, Variable } from '../graph/value.js';
 import { embedding } from '../ops/embedding.js';
-import { normal } from './initializers.js';
+import { createInitializer, normal, type InitializerOption } from './initializers.js';
 import { Module } from './module.js';
 import { randomSeed } from './random.js';
 
@@ -14,13 +14,15 @@ export interface EmbeddingOptions {
   readonly vocabSize: number;
   /** E: length of each token's vector. */
   readonly embeddingSize: number;
+  /** How the table begins. Default: N(0,1), as in PyTorch. */
+  readonly weightInit?: InitializerOption;
   /** For messages and listings. */
   readonly name?: string;
   /** Makes the first weights repeat. Default: drawn by chance. */
   readonly seed?: number;
 }
 
-/** Rows of a table picked by tokens, as PyTorch's `nn.Embedding`; parameter `weight` [V,E], begun N(0,1). */
+/** Rows of a table picked by tokens, as PyTorch's `nn.Embedding`; parameter `weight` [V,E]. */
 export class Embedding extends Module {
   readonly vocabSize: number;
   readonly embeddingSize: number;
@@ -29,17 +31,20 @@ export class Embedding extends Module {
   /** @throws ArgumentError for a size that is not a whole number of at least 1, or an unknown option */
   constructor(options: EmbeddingOptions) {
     super('embedding', options.name);
-    checkOptions(this.culprit, options, ['vocabSize', 'embeddingSize', 'name', 'seed']);
-    const { vocabSize, embeddingSize, seed = randomSeed() } = options;
+    checkOptions(this.culprit, options, ['vocabSize', 'embeddingSize', 'weightInit', 'name', 'seed']);
+    const { vocabSize, embeddingSize, weightInit, seed = randomSeed() } = options;
     checkWhole(this.culprit, 'vocabSize', vocabSize, 1);
     checkWhole(this.culprit, 'embeddingSize', embeddingSize, 1);
     checkWhole(this.culprit, 'seed', seed, 0);
     this.vocabSize = vocabSize;
     this.embeddingSize = embeddingSize;
+    const shape = [vocabSize, embeddingSize];
     this.weight = this.addParameter(
       'weight',
-      [vocabSize, embeddingSize],
-      normal(vocabSize * embeddingSize, 1, seed, 0),
+      shape,
+      weightInit === undefined
+        ? normal(vocabSize * embeddingSize, 1, seed, 0)
+        : createInitializer(this.culprit, 'weightInit', weightInit, { shape, seed, stream: 0 }),
     );
   }
 

@@ -50,6 +50,11 @@ export abstract class Module {
   protected addParameter(name: string, shape: Shape, initial: Initializer): Variable {
     const full = this.#name ? `${this.#name}.${name}` : name;
     const variable = new Variable({ name: full, shape, initial });
+    return this.shareParameter(name, variable);
+  }
+
+  /** Adds a parameter that another module has too. */
+  protected shareParameter(name: string, variable: Variable): Variable {
     this.#parameters.set(this.#unused(name), variable);
     return variable;
   }
@@ -70,18 +75,30 @@ export abstract class Module {
     });
   }
 
-  /** All parameters, nested names joined by dots as in PyTorch: `rnn.weight_ih_l0`. */
+  /**
+   * All parameters, nested names joined by dots as in PyTorch: `rnn.weight_ih_l0`. One that is shared
+   * stands here once, by its first name.
+   */
   namedParameters(): Map<string, Variable> {
+    const first = new Map<Variable, string>();
+    for (const [name, variable] of this.#allNames()) {
+      if (!first.has(variable)) first.set(variable, name);
+    }
+    return new Map([...first].map(([variable, name]) => [name, variable]));
+  }
+
+  /** All parameters by all their names. */
+  #allNames(): Map<string, Variable> {
     const all = new Map(this.#parameters);
     for (const [name, child] of this.#children) {
-      for (const [inner, variable] of child.namedParameters()) all.set(`${name}.${inner}`, variable);
+      for (const [inner, variable] of child.#allNames()) all.set(`${name}.${inner}`, variable);
     }
     return all;
   }
 
   /** Each parameter once, however many names it has. */
   parameters(): Variable[] {
-    return [...new Set(this.namedParameters().values())];
+    return [...this.namedParameters().values()];
   }
 
   /** Numbers in all parameters, shared ones counted once. */
@@ -102,24 +119,45 @@ export abstract class Module {
   }
 
   /**
-   * Sets all parameters. Nothing is changed unless everything fits.
-   * @throws ArgumentError for a missing or unknown name, ShapeError for a wrong shape or type,
-   * NonFiniteError for NaN or infinity
+   * Sets all parameters. Nothing is changed unless everything fits. A shared parameter may be given by any
+   * of its names, or by several that agree.
+   * @throws ArgumentError for a missing or unknown name, or names of one parameter that disagree,
+   * ShapeError for a wrong shape or type, NonFiniteError for NaN or infinity
    */
   loadState(executor: Executor, state: StateMap): void {
-    const parameters = this.namedParameters();
-    checkNames(this.culprit, [...parameters.keys()], [...state.keys()]);
-    const loaded = [...parameters].map(([name, variable]): [Variable, HostArray] => [
-      variable,
-      checkTensor(name, variable, state.get(name)!),
-    ]);
-    for (const [variable, data] of loaded) executor.write(variable, data);
+    const names = this.#allNames();
+    const given = new Set([...state.keys()].map((name) => names.get(name)));
+    checkNames(
+      this.culprit,
+      [...this.namedParameters()].filter(([, variable]) => !given.has(variable)).map(([name]) => name),
+      [...state.keys()].filter((name) => !names.has(name)),
+      [...this.namedParameters().keys()],
+    );
+    const loaded = new Map<Variable, readonly [name: string, data: HostArray]>();
+    for (const [name, variable] of names) {
+      const tensor = state.get(name);
+      if (!tensor) continue;
+      const data = checkTensor(name, variable, tensor);
+      const [otherName, other] = loaded.get(variable) ?? [name, data];
+      if (other.some((number, i) => number !== data[i])) {
+        throw new ArgumentError({
+          culprit: `parameter "${name}"`,
+          problem: `differs from "${otherName}", with which it is shared here`,
+          remedy: 'load it into a model that does not share them',
+        });
+      }
+      loaded.set(variable, [otherName, other]);
+    }
+    for (const [variable, [, data]] of loaded) executor.write(variable, data);
   }
 }
 
-function checkNames(culprit: string, wanted: readonly string[], given: readonly string[]): void {
-  const missing = wanted.filter((name) => !given.includes(name));
-  const unknown = given.filter((name) => !wanted.includes(name));
+function checkNames(
+  culprit: string,
+  missing: readonly string[],
+  unknown: readonly string[],
+  wanted: readonly string[],
+): void {
   if (missing.length === 0 && unknown.length === 0) return;
   const quote = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');
   const problems = [

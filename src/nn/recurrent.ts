@@ -2,186 +2,273 @@
 import { ArgumentError, ShapeError } from '../graph/errors.js';
 import type { Executor } from '../graph/executor.js';
 import type { Graph } from '../graph/graph.js';
-import { checkChoice, checkFlag, checkNumber, checkOptions, checkWhole } from '../graph/options.js';
-import { formatShape, sameShape } from '../graph/shape.js';
+import { checkOptions, checkWhole } from '../graph/options.js';
+import { formatShape, sameShape, type Shape } from '../graph/shape.js';
 import { Variable, type Value } from '../graph/value.js';
-import { CELLS, type ActivationName, type CellDescription, type CellName } from '../ops/cells.js';
-import { stack } from '../ops/concat.js';
+import { add, mul } from '../ops/binary.js';
+import { broadcastTo } from '../ops/broadcast.js';
+import type { CellDescription, CellName } from '../ops/cells.js';
+import { concat, stack } from '../ops/concat.js';
+import { drawsMasks } from '../ops/recurrent-attributes.js';
 import { recurrent } from '../ops/recurrent.js';
+import { mean, sum } from '../ops/reduce-sum.js';
 import { reshape } from '../ops/reshape.js';
+import { sequenceMask } from '../ops/sequence-mask.js';
 import { slice } from '../ops/slice.js';
+import { transpose } from '../ops/transpose.js';
+import { CarriedState } from './carried-state.js';
 import type { ForwardContext } from './context.js';
 import { applyDropout } from './dropout.js';
-import { uniform } from './initializers.js';
 import { Module } from './module.js';
-import { randomSeed } from './random.js';
+import { RecurrentCell } from './recurrent-cell.js';
+import {
+  resolveRecurrentOptions,
+  type AnyRecurrentOptions,
+  type GRUOptions,
+  type LSTMOptions,
+  type RecurrentConfig,
+  type RNNOptions,
+} from './recurrent-options.js';
+import { createParameters, readParameters, zeros, type DirectionParameters } from './recurrent-parameters.js';
 
-/** Options of all recurrent layers. */
-export interface RecurrentOptions {
-  /** I: features of the input. */
-  readonly inputSize: number;
-  /** H: features of the output and of each state. */
-  readonly hiddenSize: number;
-  /** L: layers, each reading the output of the one below. Default 1. */
-  readonly numLayers?: number;
-  /** Whether there are biases. Default `true`. */
-  readonly bias?: boolean;
-  /** Probability of dropout on the output of each layer but the last, while training. Default 0. */
-  readonly dropout?: number;
-  /** For messages and listings. */
-  readonly name?: string;
-  /** Makes the first weights repeat. Default: drawn by chance. */
-  readonly seed?: number;
-}
-
-/** Options of an {@link RNN}. */
-export interface RNNOptions extends RecurrentOptions {
-  /** Default `tanh`. */
-  readonly nonlinearity?: 'tanh' | 'relu';
-}
+export { CarriedState } from './carried-state.js';
 
 /** The state of an {@link RNN} or {@link GRU}. */
 export interface HiddenState {
-  /** [L,B,H] */
+  /** `[L·D,B,H]`: layer by layer, in each forward before reverse. Of a cell, `[B,H]`. */
   readonly h: Value;
 }
 
 /** The state of an {@link LSTM}. */
 export interface LSTMState {
-  /** [L,B,H] */
+  /** `[L·D,B,R]`, R being H unless there is a projection: layer by layer, in each forward before reverse. Of a cell, `[B,R]`. */
   readonly h: Value;
-  /** The cell state, [L,B,H]. */
+  /** The cell state, `[L·D,B,H]`. Of a cell, `[B,H]`. */
   readonly c: Value;
 }
 
 /** What a recurrent layer gives. */
 export interface RecurrentResult<State> {
-  /** The last layer's output at each step, [T,B,H]. */
+  /**
+   * The last layer's output at each step, `[T,B,outputSize]` (`[B,T,outputSize]` with `batchFirst`), or its
+   * last, `[B,outputSize]`, with `returnSequences: false`.
+   */
   readonly output: Value;
-  /** The states after the last step. */
+  /** The states after each sequence's last step. Nothing is computed for those that nobody uses. */
   readonly state: State;
+}
+
+/** Which steps of each sequence count. Those that do not leave the states as they are and give zeros. */
+export interface SequenceOptions {
+  /**
+   * int32 `[B]`, each from 1 to T: the first steps count, as in PyTorch's packed sequences; a reverse
+   * direction begins at each sequence's own end.
+   */
+  readonly lengths?: Value | undefined;
+  /** int32 `[T,B]` (`[B,T]` with `batchFirst`): the steps count where it is not 0, as in Keras. */
+  readonly mask?: Value | undefined;
 }
 
 type States = Readonly<Record<string, Value>>;
 
-const OPTION_NAMES = ['inputSize', 'hiddenSize', 'numLayers', 'bias', 'dropout', 'name', 'seed'];
-
-/** A layer's four parameters. */
-interface LayerParameters {
-  readonly weightIh: Variable;
-  readonly weightHh: Variable;
-  readonly biasIh: Variable | null;
-  readonly biasHh: Variable | null;
-}
-
 /**
  * What the recurrent layers share. Parameters have PyTorch's names and layouts: `weight_ih_l0` [G·H,I],
- * `weight_hh_l0` [G·H,H], `bias_ih_l0` and `bias_hh_l0` [G·H] for each layer, all begun U(±1/√H).
+ * `weight_hh_l0` [G·H,R], `bias_ih_l0` and `bias_hh_l0` [G·H], `weight_hr_l0` [R,H] for each layer, and the
+ * same with `_reverse` for the second direction; all begun U(±1/√H) unless options say otherwise.
  */
 export abstract class RecurrentLayer<State extends object> extends Module {
+  readonly cell: CellDescription;
   readonly inputSize: number;
   readonly hiddenSize: number;
   readonly numLayers: number;
   readonly dropout: number;
-  readonly cell: CellDescription;
-  readonly #activation: ActivationName;
-  readonly #layers: readonly LayerParameters[];
+  /** D: 2 for a bidirectional layer, else 1. */
+  readonly numDirections: number;
+  /** Features of the output. */
+  readonly outputSize: number;
+  readonly #config: RecurrentConfig;
+  /** Layer by layer, in each forward before reverse. */
+  readonly #parameters: readonly DirectionParameters[];
+  readonly #learned: ReadonlyMap<string, Variable>;
+  /** The states of a stateful layer by batch size. */
+  readonly #carried = new Map<number, CarriedState<State>>();
 
-  /** @throws ArgumentError for an option out of range or unknown */
-  constructor(
-    kind: string,
-    cell: CellName,
-    options: RecurrentOptions,
-    moreOptions: readonly string[] = [],
-    activation: ActivationName = 'tanh',
-  ) {
-    super(kind, options.name);
-    checkOptions(this.culprit, options, [...OPTION_NAMES, ...moreOptions]);
-    const { inputSize, hiddenSize, numLayers = 1, bias = true, dropout = 0, seed = randomSeed() } = options;
-    checkWhole(this.culprit, 'inputSize', inputSize, 1);
-    checkWhole(this.culprit, 'hiddenSize', hiddenSize, 1);
-    checkWhole(this.culprit, 'numLayers', numLayers, 1);
-    checkFlag(this.culprit, 'bias', bias);
-    checkNumber(this.culprit, 'dropout', dropout, { min: 0, below: 1 });
-    checkWhole(this.culprit, 'seed', seed, 0);
-    this.inputSize = inputSize;
-    this.hiddenSize = hiddenSize;
-    this.numLayers = numLayers;
-    this.dropout = dropout;
-    this.cell = CELLS[cell];
-    this.#activation = activation;
-    this.#layers = Array.from({ length: numLayers }, (_, layer) => this.#createLayer(layer, bias, seed));
-  }
-
-  #createLayer(layer: number, bias: boolean, seed: number): LayerParameters {
-    const { inputSize, hiddenSize } = this;
-    const rows = this.cell.gates.length * hiddenSize;
-    const add = (name: string, shape: readonly number[], index: number): Variable => {
-      const size = shape.reduce((product, dimension) => product * dimension, 1);
-      const initial = uniform(size, 1 / Math.sqrt(hiddenSize), seed, 4 * layer + index);
-      return this.addParameter(`${name}_l${layer}`, shape, initial);
-    };
-    return {
-      weightIh: add('weight_ih', [rows, layer === 0 ? inputSize : hiddenSize], 0),
-      weightHh: add('weight_hh', [rows, hiddenSize], 1),
-      biasIh: bias ? add('bias_ih', [rows], 2) : null,
-      biasHh: bias ? add('bias_hh', [rows], 3) : null,
-    };
+  /** @throws ArgumentError for an option out of range or unknown, or options that do not go together */
+  constructor(cell: CellName, options: AnyRecurrentOptions) {
+    super(cell, options.name);
+    const config = resolveRecurrentOptions(this.culprit, cell, options);
+    this.#config = config;
+    this.cell = config.cell;
+    this.inputSize = config.inputSize;
+    this.hiddenSize = config.hiddenSize;
+    this.numLayers = config.numLayers;
+    this.dropout = config.dropout;
+    this.numDirections = config.attributes.directions.length;
+    this.outputSize = config.outputSize;
+    const places = Array.from({ length: this.numLayers * this.numDirections }, (_, i) => ({
+      layer: Math.floor(i / this.numDirections),
+      direction: i % this.numDirections,
+    }));
+    this.#parameters = places.map((place) =>
+      createParameters(this.culprit, config, place, (...of) => this.addParameter(...of)),
+    );
+    this.#learned = new Map(config.learnedInitialState ? this.#createStates('initial_', 1, true) : []);
   }
 
   /**
-   * Runs the layers over a sequence.
-   * @param x `[T,B,inputSize]`
-   * @param state the states before the first step, [L,B,H] each; zeros by default
-   * @param context that of the recording; dropout acts only with one that trains
-   * @returns the output `[T,B,H]` and the states after the last step, `[L,B,H]` each
-   * @throws ShapeError when a shape does not fit
+   * Runs the layers over a batch of sequences.
+   * @param x `[T,B,inputSize]`, or `[B,T,inputSize]` with `batchFirst`
+   * @param state the states before the first step, each `[L·D,B,·]`; zeros, or what `stateful` or
+   * `learnedInitialState` say, by default
+   * @param context that of the recording; dropout and zoneout draw masks only with one that trains
+   * @param sequences `lengths` or `mask`, where sequences differ in length; both are data, so that others
+   * need no new plan
+   * @throws ShapeError when a shape does not fit, ArgumentError when both lengths and mask are given
    */
-  forward(x: Value, state?: State, context?: ForwardContext): RecurrentResult<State> {
+  forward(
+    x: Value,
+    state?: State,
+    context?: ForwardContext,
+    sequences: SequenceOptions = {},
+  ): RecurrentResult<State> {
     this.#checkInput(x);
-    const initial = state === undefined ? null : this.#checkState(state, x.shape[1]!);
+    const { batchFirst, returnSequences, stateful } = this.#config;
+    const { graph } = x;
+    let sequence = batchFirst ? transpose(x, [1, 0, 2]) : x;
+    const [steps, batch] = sequence.shape as readonly [number, number, number];
+    const mask = this.#mask(sequences, steps, batch);
+    const carried = stateful ? this.#carriedState(batch) : null;
+    const initial =
+      state !== undefined
+        ? this.#checkState(state, batch)
+        : ((carried?.read(graph) as States | undefined) ?? this.#learnedState(graph, batch));
     const finals: Value[][] = this.cell.states.map(() => []);
-    let output = x;
-    this.#layers.forEach((parameters, layer) => {
-      if (layer > 0)
-        output = applyDropout(output, this.dropout, context, `${this.label}.dropout${layer - 1}`);
-      const result = this.#runLayer(output, parameters, layer, initial);
-      output = result.output;
-      result.finalStates.forEach((final, s) => finals[s]!.push(final));
-    });
+    for (let layer = 0; layer < this.numLayers; layer++) {
+      if (layer > 0) {
+        sequence = applyDropout(sequence, this.dropout, context, `${this.label}.dropout${layer - 1}`);
+      }
+      const result = this.#runLayer(sequence, layer, initial, mask, context);
+      result.finalStates.forEach((final, i) => finals[i % finals.length]!.push(final));
+      sequence = this.#merge(result.output);
+    }
     const entries = this.cell.states.map((name, s) => [name, this.#join(finals[s]!)] as const);
-    return { output, state: Object.fromEntries(entries) as States as unknown as State };
+    const final = Object.fromEntries(entries) as States as unknown as State;
+    carried?.update(graph, final);
+    const output = !returnSequences
+      ? this.#mergeLast(finals[0]!.slice(-this.numDirections))
+      : batchFirst
+        ? transpose(sequence, [1, 0, 2])
+        : sequence;
+    return { output, state: final };
   }
 
   #runLayer(
     x: Value,
-    parameters: LayerParameters,
     layer: number,
     initial: States | null,
+    mask: Value | null,
+    context: ForwardContext | undefined,
   ): { output: Value; finalStates: Value[] } {
-    const { graph } = x;
-    const { weightIh, weightHh, biasIh, biasHh } = parameters;
+    const { attributes } = this.#config;
+    const training = context?.training ?? false;
+    const draws = drawsMasks({ ...attributes, training });
+    const [first, second] = this.#parameters
+      .slice(layer * this.numDirections, (layer + 1) * this.numDirections)
+      .map((parameters, d) => ({
+        ...readParameters(x.graph, parameters),
+        initialStates: this.cell.states.map(
+          (name) => initial && this.#part(initial[name]!, layer * this.numDirections + d),
+        ),
+      }));
     return recurrent({
-      cell: this.cell.name,
-      activation: this.#activation,
+      ...attributes,
+      ...first!,
+      ...(second && { reverse: second }),
+      direction: attributes.directions[0]!,
       x,
-      weightIh: graph.read(weightIh),
-      weightHh: graph.read(weightHh),
-      biasIh: biasIh && graph.read(biasIh),
-      biasHh: biasHh && graph.read(biasHh),
-      initialStates: this.cell.states.map((name) => initial && this.#part(initial[name]!, layer)),
+      mask,
+      training,
+      seed: draws ? context!.dropoutSeed() : null,
+      stream: draws ? context!.nextStream() : 0,
+      segment: this.#segment(x.shape),
       label: this.numLayers === 1 ? this.label : `${this.label}.l${layer}`,
     });
   }
 
-  /** One layer's [B,H] of [L,B,H]. A single layer needs only another shape, which costs a device nothing. */
-  #part(state: Value, layer: number): Value {
-    const [, batch, hidden] = state.shape as readonly [number, number, number];
-    const part = this.numLayers === 1 ? state : slice(state, [layer, 0, 0], [1, batch, hidden]);
-    return reshape(part, [batch, hidden]);
+  /** Steps in a segment of recomputation; 0 where everything is kept. */
+  #segment([steps, batch]: Shape): number {
+    const { segment, memoryBudget, stateWidths, hiddenSize, cell } = this.#config;
+    if (segment !== 'auto') return segment;
+    const words = cell.gates.length * hiddenSize + stateWidths.reduce((total, width) => total + width, 0);
+    const bytes = 4 * steps! * batch! * this.numDirections * words;
+    return bytes > memoryBudget ? Math.ceil(Math.sqrt(steps!)) : 0;
   }
 
-  /** [L,B,H] of the layers' [B,H]. */
+  /** The layer's output of its directions' `[T,B,D·R]`. */
+  #merge(output: Value): Value {
+    const { merge } = this.#config;
+    if (this.numDirections === 1 || merge === 'concat') return output;
+    const [steps, batch, features] = output.shape as readonly [number, number, number];
+    const width = features / 2;
+    if (merge === 'mul') {
+      const half = (begin: number): Value => slice(output, [0, 0, begin], [steps, batch, width]);
+      return mul(half(0), half(width));
+    }
+    const pairs = reshape(output, [steps, batch, 2, width]);
+    return merge === 'sum' ? sum(pairs, { axes: [2] }) : mean(pairs, { axes: [2] });
+  }
+
+  /** The same of the last h of each direction, `[B,R]`. */
+  #mergeLast(last: readonly Value[]): Value {
+    const [first, second] = last as [Value, Value?];
+    if (!second) return first;
+    switch (this.#config.merge) {
+      case 'concat':
+        return concat([first, second], 1);
+      case 'sum':
+        return add(first, second);
+      case 'mul':
+        return mul(first, second);
+      case 'ave':
+        return mean(stack([first, second]), { axes: [0] });
+    }
+  }
+
+  #mask({ lengths, mask }: SequenceOptions, steps: number, batch: number): Value | null {
+    const { culprit } = this;
+    const { batchFirst } = this.#config;
+    if (lengths && mask) {
+      throw new ArgumentError({
+        culprit,
+        problem: 'both lengths and mask are given',
+        remedy: 'leave one of them out',
+      });
+    }
+    const check = (name: string, value: Value, wanted: Shape, letters: string): void => {
+      if (value.dtype === 'int32' && sameShape(value.shape, wanted)) return;
+      throw new ShapeError({
+        culprit,
+        problem: `${name} is ${value.dtype}${formatShape(value.shape)}`,
+        remedy: `pass int32 of shape ${formatShape(wanted)}, which is [${letters}]`,
+      });
+    };
+    if (lengths) {
+      check('lengths', lengths, [batch], 'B');
+      return sequenceMask(lengths, steps, this.label);
+    }
+    if (!mask) return null;
+    check('mask', mask, batchFirst ? [batch, steps] : [steps, batch], batchFirst ? 'B,T' : 'T,B');
+    return batchFirst ? transpose(mask, [1, 0]) : mask;
+  }
+
+  /** One `[B,·]` of `[L·D,B,·]`. A single one needs only another shape, which costs a device nothing. */
+  #part(state: Value, index: number): Value {
+    const [count, batch, width] = state.shape as readonly [number, number, number];
+    const part = count === 1 ? state : slice(state, [index, 0, 0], [1, batch, width]);
+    return reshape(part, [batch, width]);
+  }
+
+  /** `[L·D,B,·]` of all `[B,·]`. */
   #join(states: readonly Value[]): Value {
     const first = states[0]!;
     return states.length === 1 ? reshape(first, [1, ...first.shape]) : stack(states, 0);
@@ -198,84 +285,125 @@ export abstract class RecurrentLayer<State extends object> extends Module {
             ? `input has ${x.shape[2]} features, inputSize is ${inputSize}`
             : null;
     if (problem === null) return;
-    throw new ShapeError({ culprit, problem, remedy: `pass real numbers of shape [T,B,${inputSize}]` });
+    const wanted = this.#config.batchFirst ? `[B,T,${inputSize}]` : `[T,B,${inputSize}]`;
+    throw new ShapeError({ culprit, problem, remedy: `pass real numbers of shape ${wanted}` });
+  }
+
+  /** Shape of state `s`. */
+  #stateShape(s: number, batch: number): Shape {
+    return [this.numLayers * this.numDirections, batch, this.#config.stateWidths[s]!];
   }
 
   #checkState(state: State, batch: number): States {
-    const { culprit, cell, numLayers, hiddenSize } = this;
+    const { culprit, cell } = this;
     const given = state as unknown as States;
     checkOptions(`${culprit}, state`, given, cell.states);
-    const wanted = [numLayers, batch, hiddenSize];
-    for (const name of cell.states) {
+    const shapes = cell.states.map((_, s) => this.#stateShape(s, batch));
+    const remedy = shapes.every((shape) => sameShape(shape, shapes[0]!))
+      ? `pass ${cell.states.join(' and ')} of shape ${formatShape(shapes[0]!)}`
+      : `pass ${cell.states.map((name, s) => `${name} of shape ${formatShape(shapes[s]!)}`).join(' and ')}`;
+    const meaning = this.numDirections === 1 ? '[numLayers,B,·]' : '[numLayers·2,B,·]';
+    cell.states.forEach((name, s) => {
       const value = given[name];
-      if (value && sameShape(value.shape, wanted) && value.dtype === 'float32') continue;
+      if (value && sameShape(value.shape, shapes[s]!) && value.dtype === 'float32') return;
       throw new ShapeError({
         culprit,
         problem: value
           ? `initial ${name} is ${value.dtype}${formatShape(value.shape)}`
           : `initial ${name} is missing`,
-        remedy: `pass ${cell.states.join(' and ')} of shape ${formatShape(wanted)}, which is [numLayers,B,hiddenSize]`,
+        remedy: `${remedy}, which is ${meaning}`,
       });
-    }
+    });
     return given;
+  }
+
+  /** Learned states, the same for all sequences of the batch. */
+  #learnedState(graph: Graph, batch: number): States | null {
+    if (this.#learned.size === 0) return null;
+    const entries = [...this.#learned].map(([name, variable]): [string, Value] => {
+      const [count, , width] = variable.shape as readonly [number, number, number];
+      return [name, broadcastTo(graph.read(variable), [count, batch, width])];
+    });
+    return Object.fromEntries(entries);
+  }
+
+  /** A variable a state, by the state's name. */
+  #createStates(prefix: string, batch: number, parameters = false): (readonly [string, Variable])[] {
+    return this.cell.states.map((name, s) => {
+      const shape = this.#stateShape(s, batch);
+      const variable = parameters
+        ? this.addParameter(prefix + name, shape, zeros(shape))
+        : new Variable({ name: prefix + name, shape });
+      return [name, variable];
+    });
   }
 
   /** Variables that carry the states from run to run, for truncated backpropagation through time. */
   createState(batchSize: number): CarriedState<State> {
     checkWhole(this.culprit, 'batchSize', batchSize, 1);
-    const shape = [this.numLayers, batchSize, this.hiddenSize];
-    const variables = this.cell.states.map(
-      (name) => [name, new Variable({ name: `${this.label}.${name}`, shape })] as const,
-    );
+    const variables = this.#createStates(`${this.label}.`, batchSize);
     return new CarriedState<State>(this.culprit, new Map(variables));
   }
-}
 
-/** States that stay on the device from run to run: one variable a state, [L,B,H], begun as zeros. */
-export class CarriedState<State extends object> {
-  readonly variables: ReadonlyMap<string, Variable>;
-  readonly #culprit: string;
-
-  /** Use {@link RecurrentLayer.createState}. */
-  constructor(culprit: string, variables: ReadonlyMap<string, Variable>) {
-    this.#culprit = culprit;
-    this.variables = variables;
-  }
-
-  /** The states as a run finds them: constants, through which no gradient reaches the run before. */
-  read(graph: Graph): State {
-    const entries = [...this.variables].map(([name, variable]) => [name, graph.read(variable)] as const);
-    return Object.fromEntries(entries) as unknown as State;
-  }
-
-  /** Lets the next run begin where this one ends. */
-  update(graph: Graph, state: State): void {
-    for (const [name, variable] of this.variables) {
-      const value = (state as unknown as States)[name];
-      if (!value) {
-        throw new ArgumentError({
-          culprit: this.#culprit,
-          problem: `the new ${name} is missing`,
-          remedy: `pass ${[...this.variables.keys()].join(' and ')}`,
-        });
-      }
-      graph.update(variable, value);
+  #carriedState(batch: number): CarriedState<State> {
+    let carried = this.#carried.get(batch);
+    if (!carried) {
+      carried = this.createState(batch);
+      this.#carried.set(batch, carried);
     }
+    return carried;
   }
 
-  /** Sets the states to zero, after all runs queued so far. */
-  reset(executor: Executor): void {
-    for (const variable of this.variables.values()) executor.write(variable, new Float32Array(variable.size));
+  /** What a stateful layer carries, by batch size; a batch size appears when it is first recorded. */
+  get carriedStates(): ReadonlyMap<number, CarriedState<State>> {
+    return this.#carried;
+  }
+
+  /** Lets the next run of a stateful layer begin from zeros, after all runs queued so far. */
+  resetState(executor: Executor): void {
+    for (const carried of this.#carried.values()) carried.reset(executor);
+  }
+
+  /**
+   * The cell of one layer, to be called step by step, for decoders and agents. It has the layer's own
+   * parameters: what either learns, the other knows.
+   * @param layer from 0
+   * @throws ArgumentError when there is no such layer, or it is bidirectional
+   */
+  createCell(layer = 0): RecurrentCell<State> {
+    checkWhole(this.culprit, 'layer', layer, 0);
+    if (layer >= this.numLayers) {
+      throw new ArgumentError({
+        culprit: this.culprit,
+        problem: `layer is ${layer}`,
+        remedy: `pass a whole number below numLayers, ${this.numLayers}`,
+      });
+    }
+    if (this.numDirections > 1) {
+      throw new ArgumentError({
+        culprit: this.culprit,
+        problem: 'is bidirectional: its reverse direction begins with the last step',
+        remedy: 'take the cell of a layer with one direction',
+      });
+    }
+    const { attributes, stateWidths } = this.#config;
+    return new RecurrentCell<State>(`${this.kind} cell`, {
+      attributes,
+      stateWidths,
+      parameters: this.#parameters[layer]!,
+      initial: new Map([...this.#learned].map(([name, variable]) => [name, { variable, layer }])),
+      name: this.name && this.numLayers > 1 ? `${this.name}.l${layer}` : this.name,
+    });
   }
 }
 
-/** Elman's network, as PyTorch's `nn.RNN`: `h' = tanh(W_ih·x + b_ih + W_hh·h + b_hh)`, or with relu. */
+/**
+ * Elman's network, as PyTorch's `nn.RNN`: `h' = tanh(W_ih·x + b_ih + W_hh·h + b_hh)`, or with another
+ * nonlinearity.
+ */
 export class RNN extends RecurrentLayer<HiddenState> {
   constructor(options: RNNOptions) {
-    const { nonlinearity = 'tanh' } = options;
-    const culprit = options.name ? `rnn "${options.name}"` : 'rnn';
-    checkChoice(culprit, 'nonlinearity', nonlinearity, ['tanh', 'relu']);
-    super('rnn', 'rnn', options, ['nonlinearity'], nonlinearity);
+    super('rnn', options);
   }
 }
 
@@ -284,8 +412,8 @@ export class RNN extends RecurrentLayer<HiddenState> {
  * `c' = f⊙c + i⊙g`, `h' = o⊙tanh(c')`.
  */
 export class LSTM extends RecurrentLayer<LSTMState> {
-  constructor(options: RecurrentOptions) {
-    super('lstm', 'lstm', options);
+  constructor(options: LSTMOptions) {
+    super('lstm', options);
   }
 }
 
@@ -294,7 +422,7 @@ export class LSTM extends RecurrentLayer<LSTMState> {
  * the recurrent product, `h' = (1 − z)⊙n + z⊙h`.
  */
 export class GRU extends RecurrentLayer<HiddenState> {
-  constructor(options: RecurrentOptions) {
-    super('gru', 'gru', options);
+  constructor(options: GRUOptions) {
+    super('gru', options);
   }
 }

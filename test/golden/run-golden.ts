@@ -149,35 +149,39 @@ class GoldenTensors {
 }
 
 async function runLayer({ config, tensors, saturated }: GoldenFile, executor: Executor): Promise<Check[]> {
-  if (config.flag('bidirectional')) throw new Unsupported('needs bidirectional layers, which are not built');
-  if (config.count('projSize', 0) > 0) throw new Unsupported('needs projections, which are not built');
-  if (tensors.has('lengths')) throw new Unsupported('needs sequence lengths, which are not built');
   const [T, B] = [config.count('T'), config.count('B')];
   const hiddenSize = config.count('hiddenSize');
   const inputSize = config.count('inputSize');
   const numLayers = config.count('numLayers');
-  const layer = createLayer(config, { inputSize, hiddenSize, numLayers, bias: config.flag('bias') });
+  const bidirectional = config.flag('bidirectional');
+  const bias = config.flag('bias');
+  const layer = createLayer(config, { inputSize, hiddenSize, numLayers, bias, bidirectional });
   layer.loadState(executor, tensors.under('param.'));
 
   const graph = new Graph('golden layer');
   const feeds: Record<string, HostArray> = {};
   const feed = (name: string, shape: readonly number[]) => {
-    feeds[name] = tensors.get(name, shape);
-    return graph.input(name, shape);
+    const data = tensors.get(name, shape);
+    feeds[name] = data;
+    return graph.input(name, shape, data instanceof Int32Array ? 'int32' : 'float32');
   };
   const stateNames = layer.cell.states;
-  const stateShape = [numLayers, B, hiddenSize];
+  const directions = bidirectional ? 2 : 1;
+  const width = config.count('projSize', 0) || hiddenSize;
+  const stateShapes = stateNames.map((_, s) => [numLayers * directions, B, s === 0 ? width : hiddenSize]);
   const x = feed('x', [T, B, inputSize]);
   const given = stateNames.filter((state) => tensors.has(`${state}0`));
   if (given.length > 0 && given.length < stateNames.length) {
     throw new Error(`has an initial ${given.join()}, but not all of ${stateNames.join(', ')}`);
   }
-  const initial = given.map((state) => [state, feed(`${state}0`, stateShape)] as const);
-  const result = layer.forward(x, initial.length > 0 ? Object.fromEntries(initial) : undefined);
+  const initial = given.map((state, s) => [state, feed(`${state}0`, stateShapes[s]!)] as const);
+  const state = initial.length > 0 ? Object.fromEntries(initial) : undefined;
+  const lengths = tensors.has('lengths') ? feed('lengths', [B]) : undefined;
+  const result = layer.forward(x, state, undefined, { lengths });
 
   const targets = [
-    ['y', result.output, [T, B, hiddenSize]] as const,
-    ...stateNames.map((state) => [`${state}n`, result.state[state]!, stateShape] as const),
+    ['y', result.output, [T, B, directions * width]] as const,
+    ...stateNames.map((state, s) => [`${state}n`, result.state[state]!, stateShapes[s]!] as const),
   ];
   const parameters = [...layer.namedParameters()].map(
     ([name, variable]) => [name, graph.read(variable)] as const,
@@ -218,15 +222,25 @@ type AnyState = Readonly<Record<string, LSTMState['h']>>;
 
 function createLayer(
   config: GoldenConfig,
-  sizes: { inputSize: number; hiddenSize: number; numLayers: number; bias: boolean },
+  sizes: {
+    inputSize: number;
+    hiddenSize: number;
+    numLayers: number;
+    bias: boolean;
+    bidirectional: boolean;
+  },
 ): RecurrentLayer<AnyState> {
   const cell = config.text('cell');
+  const projSize = config.count('projSize', 0);
+  if (projSize > 0 && cell !== 'LSTM') {
+    throw new Error(`its config has projSize ${projSize}, which a cell "${cell}" has not`);
+  }
   // The three differ only in the names of their states, which the file gives.
   const widen = (layer: RecurrentLayer<HiddenState> | RecurrentLayer<LSTMState>) =>
     layer as unknown as RecurrentLayer<AnyState>;
   switch (cell) {
     case 'LSTM':
-      return widen(new LSTM(sizes));
+      return widen(new LSTM({ ...sizes, projSize }));
     case 'GRU':
       return widen(new GRU(sizes));
     case 'RNN':

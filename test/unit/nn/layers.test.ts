@@ -13,7 +13,7 @@ import { Linear } from '../../../src/nn/linear.js';
 import { crossEntropy, meanSquaredError } from '../../../src/nn/losses.js';
 import type { Module } from '../../../src/nn/module.js';
 import { GRU, LSTM, RNN } from '../../../src/nn/recurrent.js';
-import { relu } from '../../../src/ops/unary.js';
+import { relu, sigmoid } from '../../../src/ops/unary.js';
 
 let executor = new CpuExecutor({ precision: 'float64' });
 afterEach(() => {
@@ -101,7 +101,7 @@ describe('Embedding', () => {
 });
 
 describe('recurrent layers', () => {
-  const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
+  const logistic = (x: number): number => 1 / (1 + Math.exp(-x));
 
   it('LSTM: PyTorch’s gates i,f,g,o, two steps by hand', async () => {
     const layer = new LSTM({ inputSize: 1, hiddenSize: 1 });
@@ -114,10 +114,10 @@ describe('recurrent layers', () => {
     let [h, c] = [0.3, -0.2];
     const ys: number[] = [];
     for (const x of [1.5, -0.5]) {
-      const i = sigmoid(0.5 * x + 0.01 + 0.1 * h - 0.1);
-      const f = sigmoid(-0.4 * x + 0.02 + 0.6 * h + 0.2);
+      const i = logistic(0.5 * x + 0.01 + 0.1 * h - 0.1);
+      const f = logistic(-0.4 * x + 0.02 + 0.6 * h + 0.2);
       const g = Math.tanh(0.3 * x + 0.03 - 0.7 * h + 0.1);
-      const o = sigmoid(0.2 * x + 0.04 + 0.8 * h - 0.2);
+      const o = logistic(0.2 * x + 0.04 + 0.8 * h - 0.2);
       c = f * c + i * g;
       h = o * Math.tanh(c);
       ys.push(h);
@@ -284,9 +284,7 @@ describe('recurrent layers', () => {
     [{ dropout: -0.1 }, /dropout is -0.1/],
     [{ bias: 1 }, /bias is 1/],
     [{ seed: -1 }, /seed is -1/],
-    [{ bidirectional: true }, /no option "bidirectional"/],
-    [{ projSize: 3 }, /no option "projSize"/],
-    [{ batchFirst: true }, /no option "batchFirst"/],
+    [{ bidirectonal: true }, /no option "bidirectonal"/],
   ];
   it.each(wrong)('refuses the options %j', (options, message) => {
     const make = () => new LSTM({ inputSize: 4, hiddenSize: 4, name: 'a', ...options });
@@ -329,10 +327,22 @@ describe('Sequential and ModuleDict', () => {
     close(y, [10, 21]);
     expect(() => new Sequential(5 as never)).toThrow(ArgumentError);
   });
-  it('nests names with dots, and counts what is shared once', () => {
+  it('lets the output of recurrent layers through', async () => {
+    const rnn = new LSTM({ inputSize: 2, hiddenSize: 3, returnSequences: false, seed: 1 });
+    const net = new Sequential(rnn, new Linear({ inputSize: 3, outputSize: 1, seed: 2 }), sigmoid);
+    const x = Float32Array.from({ length: 8 }, (_, i) => Math.sin(i));
+    const { y } = await run((g) => ({ y: net.forward(g.input('x', [4, 1, 2])) }), { x });
+    const { h } = await run((g) => ({ h: rnn.forward(g.input('x', [4, 1, 2])).state.h }), { x });
+    const parameters = net.namedParameters();
+    const weight = await executor.read(parameters.get('1.weight')!);
+    const bias = await executor.read(parameters.get('1.bias')!);
+    const logit = Array.from(weight).reduce((sum, w, i) => sum + w * h![i]!, bias[0]!);
+    close(y, [1 / (1 + Math.exp(-logit))]);
+  });
+  it('nests names with dots, and names what is shared once', () => {
     const shared = new Linear({ inputSize: 2, outputSize: 2 });
     const net = new ModuleDict({ a: shared, b: new Sequential(shared) });
-    expect([...net.namedParameters().keys()]).toEqual(['a.weight', 'a.bias', 'b.0.weight', 'b.0.bias']);
+    expect([...net.namedParameters().keys()]).toEqual(['a.weight', 'a.bias']);
     expect(net.parameterCount).toBe(6);
     // Named by the parent that came first.
     expect(shared.name).toBe('0');
