@@ -3,19 +3,14 @@
  * projections and the GRU with the reset before the product), which leaves the gradients of the gates where the
  * gates were; then the gradients of inputs, weights and biases as products and sums over all steps.
  */
-import type { Value } from '../../graph/value.js';
-import {
-  backwardInputPlaces,
-  DIRECTION_INPUTS,
-  directionGradientBegin,
-  recurrentBackwardOperation,
-} from '../../ops/recurrent.js';
-import { hasZoneout } from '../../ops/recurrent-attributes.js';
+import type { Node, Value } from '../../graph/value.js';
+import { backwardInputPlaces, DIRECTION_INPUTS, directionGradientBegin } from '../../ops/recurrent.js';
+import { hasZoneout, type RecurrentAttributes } from '../../ops/recurrent-attributes.js';
 import { foldWorkgroups } from '../kernel.js';
 import { alignUp, type View } from '../memory.js';
 import { recurrentOutputBackwardKernel, recurrentProjectBackwardKernel } from '../recurrent-kernels.js';
 import type { BackwardParameters, GateBlock } from './cells.js';
-import { defineLowering, type LoweringContext } from './context.js';
+import type { LoweringContext } from './context.js';
 import { emitFill } from './fill.js';
 import { emitMatmul } from './matmul.js';
 import {
@@ -45,80 +40,77 @@ import { emitReduceSum } from './reduce-sum.js';
 import { emitStridedCopy } from './strided-copy.js';
 
 /** Where the gradients that travel from step to step lie: bytes, by direction. */
-interface Carry {
+export interface Carry {
   readonly view: View;
   readonly h: readonly number[];
   readonly c: readonly number[];
   readonly peephole: readonly number[];
+  /** What the caller asked to have room for. */
+  readonly others: readonly (readonly number[])[];
   /** Whether the gradients of the final h, and of c, were put there. */
   readonly hasFinal: readonly boolean[];
 }
 
-export const lowerRecurrentBackward = defineLowering({
-  operation: recurrentBackwardOperation,
-  lower(node, context) {
-    const layout = layoutOf(node, context.recomputeAbove);
-    const { B, R, H, P, Q, attributes, parameters, label } = layout;
-    const { cell } = attributes;
-    const places = backwardInputPlaces(attributes);
-    const residual = context.residual(node.inputs[places.residual]!) as RecurrentResidual;
-    const names = stateNames(layout);
-    const dY = node.inputs[places.dY] ?? null;
-    const dFinals = parameters.map((_, d) =>
-      names.map((_name, s) => node.inputs[places.dFinals + d * names.length + s] ?? null),
-    );
-    /** Gradients of a direction's inputs, in the order of `DIRECTION_INPUTS`. */
-    const gradientsOf = (d: number): Value[] => {
-      const begin = directionGradientBegin(d, cell);
-      return node.outputs.slice(begin, begin + DIRECTION_INPUTS.states + names.length);
-    };
-    const wantsInitialH = parameters.some((_, d) => context.isRead(gradientsOf(d)[DIRECTION_INPUTS.states]));
+/** Lowers a `recurrentBackward` without layer normalization. */
+export function lowerPlainRecurrentBackward(node: Node<RecurrentAttributes>, context: LoweringContext): void {
+  const layout = layoutOf(node, context.recomputeAbove);
+  const { P, attributes, parameters } = layout;
+  const { cell } = attributes;
+  const places = backwardInputPlaces(attributes);
+  const residual = context.residual(node.inputs[places.residual]!) as RecurrentResidual;
+  const names = stateNames(layout);
+  const dY = node.inputs[places.dY] ?? null;
+  const dFinals = parameters.map((_, d) =>
+    names.map((_name, s) => node.inputs[places.dFinals + d * names.length + s] ?? null),
+  );
+  /** Gradients of a direction's inputs, in the order of `DIRECTION_INPUTS`. */
+  const gradientsOf = (d: number): Value[] => {
+    const begin = directionGradientBegin(d, cell);
+    return node.outputs.slice(begin, begin + DIRECTION_INPUTS.states + names.length);
+  };
+  const wantsInitialH = parameters.some((_, d) => context.isRead(gradientsOf(d)[DIRECTION_INPUTS.states]));
 
-    const carry = allocateCarry(context, layout, dFinals);
-    const dy = spreadOutputs(context, layout, dY);
-    const columnSums = parameters.map(() => context.allocate('column sums', layout.kernels.slots * P * WORD));
-    const windows = windowsOf(layout);
-    for (const window of windows.toReversed()) {
-      if (windows.length > 1) {
-        emitInputProducts(context, layout, residual.gates, window);
-        emitForwardSteps(context, layout, { ...residual, save: true }, window);
-      }
-      emitSteps(context, layout, residual, { dy, carry, wantsInitialH }, window);
-      emitInputGradient(context, layout, node.outputs[0]!, residual.gates, window);
-      parameters.forEach((direction, d) => {
-        const gradients = gradientsOf(d);
-        const of = (name: keyof typeof DIRECTION_INPUTS): Value => gradients[DIRECTION_INPUTS[name]]!;
-        const part: Part = { d, window, accumulate: window !== windows.at(-1) };
-        emitInputWeightGradient(context, layout, of('weightIh'), residual.gates, part);
-        emitRecurrentWeightGradient(context, layout, of('weightHh'), residual, part);
-        if (context.isRead(of('biasIh')) || context.isRead(of('biasHh'))) {
-          emitColumnSums(context, layout, residual.gates, columnSums[d]!, part);
-        }
-        if (direction.weightHr) emitProjectionGradient(context, layout, of('weightHr'), residual, part);
-      });
+  const carry = allocateCarry(context, layout, dFinals);
+  const dy = spreadOutputs(context, layout, dY);
+  const columnSums = parameters.map(() => context.allocate('column sums', layout.kernels.slots * P * WORD));
+  const windows = windowsOf(layout);
+  for (const window of windows.toReversed()) {
+    if (windows.length > 1) {
+      emitInputProducts(context, layout, residual.gates, window);
+      emitForwardSteps(context, layout, { ...residual, save: true }, window);
     }
+    emitSteps(context, layout, residual, { dy, carry, wantsInitialH }, window);
+    emitInputGradient(context, layout, node.outputs[0]!, residual.gates, window);
     parameters.forEach((direction, d) => {
       const gradients = gradientsOf(d);
       const of = (name: keyof typeof DIRECTION_INPUTS): Value => gradients[DIRECTION_INPUTS[name]]!;
-      names.forEach((_, s) => {
-        const value = gradients[DIRECTION_INPUTS.states + s]!;
-        if (!context.isRead(value)) return;
-        const [width, padded] = s === 0 ? [R, Q] : [H, P];
-        const offset = (s === 0 ? carry.h : carry.c)[d]!;
-        const place: View = { storage: carry.view.storage, offset, bytes: B * padded * WORD };
-        unpadRows(context, value, place, { rows: B, width, padded, label });
-      });
-      emitBiasGradients(context, layout, of('biasIh'), of('biasHh'), columnSums[d]!);
-      if (direction.peephole) emitPeepholeGradient(context, layout, d, of('peephole'), carry);
+      const part: Part = { d, window, accumulate: window !== windows.at(-1) };
+      emitInputWeightGradient(context, layout, of('weightIh'), residual.gates, part);
+      emitRecurrentWeightGradient(context, layout, of('weightHh'), residual, part);
+      if (context.isRead(of('biasIh')) || context.isRead(of('biasHh'))) {
+        emitColumnSums(context, layout, residual.gates, columnSums[d]!, part);
+      }
+      if (direction.weightHr) emitProjectionGradient(context, layout, of('weightHr'), residual, part);
     });
-  },
-});
+  }
+  parameters.forEach((direction, d) => {
+    const gradients = gradientsOf(d);
+    const of = (name: keyof typeof DIRECTION_INPUTS): Value => gradients[DIRECTION_INPUTS[name]]!;
+    emitInitialGradients(context, layout, gradients.slice(DIRECTION_INPUTS.states), carry, d);
+    emitBiasGradients(context, layout, of('biasIh'), of('biasHh'), columnSums[d]!);
+    if (direction.peephole) emitPeepholeGradient(context, layout, d, of('peephole'), carry);
+  });
+}
 
-/** Memory for what travels from step to step, begun with the gradients of the final states. */
-function allocateCarry(
+/**
+ * Memory for what travels from step to step, begun with the gradients of the final states.
+ * @param otherBytes what else there should be room for, for each direction
+ */
+export function allocateCarry(
   context: LoweringContext,
   layout: Layout,
   dFinals: readonly (readonly (Value | null)[])[],
+  otherBytes: readonly number[] = [],
 ): Carry {
   const { B, D, R, H, P, Q, hasPeephole, label } = layout;
   let end = 0;
@@ -132,6 +124,7 @@ function allocateCarry(
   const h = regions(B * Q * WORD);
   const c = names.length > 1 ? regions(B * P * WORD) : h;
   const peephole = hasPeephole ? regions(3 * B * P * WORD) : h;
+  const others = otherBytes.map(regions);
   const view = context.allocate('carried gradients', end);
   const hasFinal = names.map((_, s) => dFinals.some((states) => states[s] !== null));
   dFinals.forEach((states, d) => {
@@ -147,11 +140,28 @@ function allocateCarry(
       else emitFill(context, place, B * padded, 0, label);
     });
   });
-  return { view, h, c, peephole, hasFinal };
+  return { view, h, c, peephole, others, hasFinal };
+}
+
+/** The gradients of direction `d`'s initial states, which is what the carry holds at the end. */
+export function emitInitialGradients(
+  context: LoweringContext,
+  { B, R, H, P, Q, label }: Layout,
+  gradients: readonly Value[],
+  carry: Carry,
+  d: number,
+): void {
+  gradients.forEach((value, s) => {
+    if (!context.isRead(value)) return;
+    const [width, padded] = s === 0 ? [R, Q] : [H, P];
+    const offset = (s === 0 ? carry.h : carry.c)[d]!;
+    const place: View = { storage: carry.view.storage, offset, bytes: B * padded * WORD };
+    unpadRows(context, value, place, { rows: B, width, padded, label });
+  });
 }
 
 /** The gradient of the outputs by direction, rows padded: `[D, T·B, Q]`. */
-function spreadOutputs(context: LoweringContext, layout: Layout, dY: Value | null): View | null {
+export function spreadOutputs(context: LoweringContext, layout: Layout, dY: Value | null): View | null {
   const { T, B, D, R, Q, label } = layout;
   if (!dY) return null;
   if (D === 1 && R === Q) return context.view(dY);
@@ -317,7 +327,7 @@ function emitSteps(
 }
 
 /** What a product over the steps of one window belongs to. */
-interface Part {
+export interface Part {
   readonly d: number;
   readonly window: Window;
   /** Whether windows that ran before have left a sum to add to. */
@@ -325,7 +335,7 @@ interface Part {
 }
 
 /** `dx = Σ dgates·W_ih`, over all steps of a window at once, each direction added. */
-function emitInputGradient(
+export function emitInputGradient(
   context: LoweringContext,
   layout: Layout,
   dX: Value,
@@ -357,7 +367,7 @@ function emitInputGradient(
 }
 
 /** `dW_ih = dgatesᵀ·x`: one product, or one a gate where units are padded between the gates. */
-function emitInputWeightGradient(
+export function emitInputWeightGradient(
   context: LoweringContext,
   layout: Layout,
   dWeight: Value,
@@ -391,7 +401,7 @@ function emitInputWeightGradient(
  * `dW_hh = dgatesᵀ·(what entered the product)`. Without an initial state the first step adds nothing. The gate
  * that multiplies r⊙h has its own right side.
  */
-function emitRecurrentWeightGradient(
+export function emitRecurrentWeightGradient(
   context: LoweringContext,
   layout: Layout,
   dWeight: Value,
@@ -489,7 +499,7 @@ function emitPeepholeGradient(
 }
 
 /** Sums of the gates' gradients over the rows of a window. */
-function emitColumnSums(
+export function emitColumnSums(
   context: LoweringContext,
   layout: Layout,
   gates: View,

@@ -6,13 +6,12 @@
  * Widths are padded with zeros to multiples of four (`P` for `H`, `Q` for `R`), so that kernels load whole
  * vectors. The gates lie as `[D, T·B, slots, P]`, each slot one gate.
  */
-import { ArgumentError } from '../../graph/errors.js';
-import type { Value } from '../../graph/value.js';
-import { recurrentOperation } from '../../ops/recurrent.js';
+import type { Node, Value } from '../../graph/value.js';
+import type { RecurrentAttributes } from '../../ops/recurrent-attributes.js';
 import { foldWorkgroups } from '../kernel.js';
 import type { View } from '../memory.js';
 import { recurrentOutputKernel, recurrentProjectKernel } from '../recurrent-kernels.js';
-import { defineLowering, type LoweringContext } from './context.js';
+import type { LoweringContext } from './context.js';
 import { emitDropout } from './dropout.js';
 import { emitMatmul } from './matmul.js';
 import {
@@ -65,63 +64,37 @@ export interface RecurrentSequences {
   readonly reset: Sequence;
 }
 
-export const lowerRecurrent = defineLowering({
-  operation: recurrentOperation,
-  lower(node, context) {
-    const layout = layoutOf(node, context.recomputeAbove);
-    refuseUnsupported(layout);
-    const { T, B, D, P, Q, kernels, capacity, label } = layout;
-    const y = node.outputs[0]!;
-    const residual = node.outputs.at(-1)!;
-    const save = context.isRead(residual);
+/** Lowers a `recurrent` without layer normalization. */
+export function lowerPlainRecurrent(node: Node<RecurrentAttributes>, context: LoweringContext): void {
+  const layout = layoutOf(node, context.recomputeAbove);
+  const { B, D, P, Q, kernels, capacity } = layout;
+  const y = node.outputs[0]!;
+  const residual = node.outputs.at(-1)!;
+  const save = context.isRead(residual);
 
-    const windows = windowsOf(layout);
-    const recomputes = windows.length > 1;
-    const gateWords = D * capacity * B * (kernels.slots * P + (layout.projected ? Q : 0));
-    const gates = context.allocate('gates', gateWords * WORD);
-    const { states, sequences } = allocateStates(context, layout, {
-      keepOutputs: save || context.isRead(y),
-      save,
-      recomputes,
-    });
-    // What will be computed again need not be kept.
-    const memory = { gates, states, sequences, save: save && !recomputes };
-    for (const window of windows) {
-      emitInputProducts(context, layout, gates, window);
-      emitSteps(context, layout, memory, window);
-    }
-
-    layout.parameters.forEach((_, d) => {
-      stateNames(layout).forEach((_name, s) => {
-        const value = node.outputs[1 + d * states.length + s]!;
-        if (!context.isRead(value)) return;
-        const { at, width } = s === 0 ? sequences.h : sequences.c;
-        const offset = at(d, timeOf(layout, d, T - 1));
-        const place: View = { storage: states[s]!.storage, offset, bytes: B * width * WORD };
-        unpadRows(context, value, place, {
-          rows: B,
-          width: s === 0 ? layout.R : layout.H,
-          padded: width,
-          label,
-        });
-      });
-    });
-    if (context.isRead(y)) emitOutput(context, layout, y, states[0]!, sequences.h);
-    if (save) {
-      for (const { storage } of states) context.pin(storage);
-      const content: RecurrentResidual = { gates, states, sequences };
-      context.setResidual(residual, content);
-    }
-  },
-});
-
-function refuseUnsupported({ attributes, label }: Layout): void {
-  if (!attributes.layerNorm) return;
-  throw new ArgumentError({
-    culprit: `recurrent "${label}"`,
-    problem: 'layerNorm has no WebGPU kernels',
-    remedy: "run it with backend: 'cpu'",
+  const windows = windowsOf(layout);
+  const recomputes = windows.length > 1;
+  const gateWords = D * capacity * B * (kernels.slots * P + (layout.projected ? Q : 0));
+  const gates = context.allocate('gates', gateWords * WORD);
+  const { states, sequences } = allocateStates(context, layout, {
+    keepOutputs: save || context.isRead(y),
+    save,
+    recomputes,
   });
+  // What will be computed again need not be kept.
+  const memory = { gates, states, sequences, save: save && !recomputes };
+  for (const window of windows) {
+    emitInputProducts(context, layout, gates, window);
+    emitSteps(context, layout, memory, window);
+  }
+
+  emitFinalStates(context, layout, node, states, sequences);
+  if (context.isRead(y)) emitOutput(context, layout, y, states[0]!, sequences.h);
+  if (save) {
+    for (const { storage } of states) context.pin(storage);
+    const content: RecurrentResidual = { gates, states, sequences };
+    context.setResidual(residual, content);
+  }
 }
 
 /** `x·W_ihᵀ + b_ih` of all steps of a window at once, into the slots of each direction. */
@@ -153,7 +126,7 @@ export function emitInputProducts(
 }
 
 /** Memory for what runs through time, with the initial states in their places. */
-function allocateStates(
+export function allocateStates(
   context: LoweringContext,
   layout: Layout,
   {
@@ -308,8 +281,35 @@ export function emitSteps(
   }
 }
 
+/** The states after the last step, where they lie or as dense copies. */
+export function emitFinalStates(
+  context: LoweringContext,
+  layout: Layout,
+  node: Node<RecurrentAttributes>,
+  states: readonly View[],
+  sequences: RecurrentSequences,
+): void {
+  const { T, B, R, H, label } = layout;
+  layout.parameters.forEach((_, d) => {
+    stateNames(layout).forEach((_name, s) => {
+      const value = node.outputs[1 + d * states.length + s]!;
+      if (!context.isRead(value)) return;
+      const { at, width } = s === 0 ? sequences.h : sequences.c;
+      const offset = at(d, timeOf(layout, d, T - 1));
+      const place: View = { storage: states[s]!.storage, offset, bytes: B * width * WORD };
+      unpadRows(context, value, place, { rows: B, width: s === 0 ? R : H, padded: width, label });
+    });
+  });
+}
+
 /** y: h over time where it lies, or a copy of both directions side by side, zero where sequences have ended. */
-function emitOutput(context: LoweringContext, layout: Layout, y: Value, storage: View, h: Sequence): void {
+export function emitOutput(
+  context: LoweringContext,
+  layout: Layout,
+  y: Value,
+  storage: View,
+  h: Sequence,
+): void {
   const { T, B, D, R, Q, mask, label } = layout;
   if (D === 1 && !mask) {
     const place: View = { storage: storage.storage, offset: h.at(0, 0), bytes: T * B * Q * WORD };
