@@ -49,11 +49,11 @@ fn finish(direction: u32, row: u32, quad: u32, sum: vec4f) {
   }
   let share = zoneout_share(direction, row, quad, params.state_width, 0u);
   let dh_new = dh * (1.0 - share);
-  let dn = dh_new * (1.0 - z) * clipped_slope(params.activation, n, params.gate_clip);
+  let dn = dh_new * (1.0 - z) * candidate_slope(n);
   carry[params.carry_h[direction] + at] = z * dh_new + share * dh;
   gates[first] = dn * r;
-  gates[first + quads] = dn * m * clipped_slope(params.gate_activation, r, params.gate_clip);
-  gates[first + 2u * quads] = dh_new * (h_old - n) * clipped_slope(params.gate_activation, z, params.gate_clip);
+  gates[first + quads] = dn * m * gate_slope(r);
+  gates[first + 2u * quads] = dh_new * (h_old - n) * gate_slope(z);
   gates[first + 3u * quads] = dn;
 }
 
@@ -70,10 +70,12 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   // An odd last quad repeats its neighbour.
   let quad1 = min(quad0 + 1u, quads - 1u);
   var tile = recurrent_product(direction, row0, quad0, quad1);
-  for (var row = 0u; row < min(8u, params.batch - row0); row++) {
-    finish(direction, row0 + row, quad0, tile_value(&tile, row, false));
-    if (quad1 > quad0) {
-      finish(direction, row0 + row, quad1, tile_value(&tile, row, true));
+  // One call in a loop, not two: compilers write every call out.
+  for (var i = 0u; i < 16u; i++) {
+    let row = i / 2u;
+    let side = i % 2u;
+    if (row0 + row < params.batch && quad0 + side < quads) {
+      finish(direction, row0 + row, quad0 + side, tile[2u * side + row / 4u][row % 4u]);
     }
   }
 }

@@ -27,7 +27,7 @@ fn finish(direction: u32, row: u32, quad: u32, n_sum: vec4f) {
     a_n += vectors[direction * params.vector_stride + 2u * quads + quad];
   }
   let z = gates[first + quads];
-  let n = activate(params.activation, clipped(a_n, params.gate_clip));
+  let n = candidate(a_n);
   gates[first + 2u * quads] = n;
   var h_new = (1.0 - z) * n;
   if (params.has_previous != 0u) {

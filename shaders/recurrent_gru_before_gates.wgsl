@@ -29,9 +29,9 @@ fn finish(direction: u32, row: u32, quad: u32, r_sum: vec4f, z_sum: vec4f) {
     a_r += vectors[vector];
     a_z += vectors[vector + quads];
   }
-  let r = activate(params.gate_activation, clipped(a_r, params.gate_clip));
+  let r = gate(a_r);
   gates[first] = r;
-  gates[first + quads] = activate(params.gate_activation, clipped(a_z, params.gate_clip));
+  gates[first + quads] = gate(a_z);
   var reset = vec4f();
   if (params.has_previous != 0u) {
     reset = r * h[params.product_read[direction] + at];

@@ -57,8 +57,8 @@ fn finish(direction: u32, row: u32, quad: u32, sum: vec4f) {
   }
   let first = (params.gates_row[direction] + row) * 4u * quads + quad;
   if (!is_step(direction, row)) {
-    for (var gate = 0u; gate < 4u; gate++) {
-      gates[first + gate * quads] = vec4f(0.0);
+    for (var slot = 0u; slot < 4u; slot++) {
+      gates[first + slot * quads] = vec4f(0.0);
     }
     carry[params.carry_c[direction] + at] = dc_next;
     add_peephole_gradients(direction, at, vec4f(0.0), vec4f(0.0), vec4f(0.0));
@@ -75,13 +75,16 @@ fn finish(direction: u32, row: u32, quad: u32, sum: vec4f) {
   if (params.has_previous != 0u) {
     c_old = c[params.c_read[direction] + at];
   }
-  let c_new = clipped(f * c_old + i * g, params.cell_clip);
-  let out = activate(params.output_activation, c_new);
+  var c_new = f * c_old + i * g;
+  if (params.cell_clip > 0.0) {
+    c_new = clamp(c_new, vec4f(-params.cell_clip), vec4f(params.cell_clip));
+  }
+  let out = output(c_new);
   let h_share = zoneout_share(direction, row, quad, params.state_width, 0u);
   let c_share = zoneout_share(direction, row, quad, params.hidden_width, 1u);
   let dh_new = dh * (1.0 - h_share);
-  let d_o = dh_new * out * clipped_slope(params.gate_activation, o, params.gate_clip);
-  var dc = dh_new * o * slope(params.output_activation, out) + dc_next * (1.0 - c_share);
+  let d_o = dh_new * out * gate_slope(o);
+  var dc = dh_new * o * output_slope(out) + dc_next * (1.0 - c_share);
   let vector = direction * params.vector_stride + quad;
   if (params.has_peephole != 0u) {
     dc += d_o * vectors[vector + 6u * quads];
@@ -89,11 +92,11 @@ fn finish(direction: u32, row: u32, quad: u32, sum: vec4f) {
   if (params.cell_clip > 0.0) {
     dc = select(vec4f(0.0), dc, abs(c_new) < vec4f(params.cell_clip));
   }
-  let gate_slope_i = clipped_slope(params.gate_activation, i, params.gate_clip);
-  var d_i = dc * g * gate_slope_i;
-  var d_f = dc * c_old * clipped_slope(params.gate_activation, f, params.gate_clip);
+  let slope_i = gate_slope(i);
+  var d_i = dc * g * slope_i;
+  var d_f = dc * c_old * gate_slope(f);
   if (params.coupled != 0u) {
-    d_i = dc * (g - c_old) * gate_slope_i;
+    d_i = dc * (g - c_old) * slope_i;
     d_f = vec4f(0.0);
   }
   var dc_old = dc * f + dc_next * c_share;
@@ -107,7 +110,7 @@ fn finish(direction: u32, row: u32, quad: u32, sum: vec4f) {
   }
   gates[first] = d_i;
   gates[first + quads] = d_f;
-  gates[first + 2u * quads] = dc * i * clipped_slope(params.activation, g, params.gate_clip);
+  gates[first + 2u * quads] = dc * i * candidate_slope(g);
   gates[first + 3u * quads] = d_o;
 }
 
@@ -124,10 +127,12 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   // An odd last quad repeats its neighbour.
   let quad1 = min(quad0 + 1u, quads - 1u);
   var tile = recurrent_product(direction, row0, quad0, quad1);
-  for (var row = 0u; row < min(8u, params.batch - row0); row++) {
-    finish(direction, row0 + row, quad0, tile_value(&tile, row, false));
-    if (quad1 > quad0) {
-      finish(direction, row0 + row, quad1, tile_value(&tile, row, true));
+  // One call in a loop, not two: compilers write every call out.
+  for (var i = 0u; i < 16u; i++) {
+    let row = i / 2u;
+    let side = i % 2u;
+    if (row0 + row < params.batch && quad0 + side < quads) {
+      finish(direction, row0 + row, quad0 + side, tile[2u * side + row / 4u][row % 4u]);
     }
   }
 }

@@ -50,10 +50,12 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   // An odd last quad repeats its neighbour.
   let quad1 = min(quad0 + 1u, quads - 1u);
   var tile = recurrent_product(direction, row0, quad0, quad1);
-  for (var row = 0u; row < min(8u, params.batch - row0); row++) {
-    finish(direction, row0 + row, quad0, tile_value(&tile, row, false));
-    if (quad1 > quad0) {
-      finish(direction, row0 + row, quad1, tile_value(&tile, row, true));
+  // One call in a loop, not two: compilers write every call out.
+  for (var i = 0u; i < 16u; i++) {
+    let row = i / 2u;
+    let side = i % 2u;
+    if (row0 + row < params.batch && quad0 + side < quads) {
+      finish(direction, row0 + row, quad0 + side, tile[2u * side + row / 4u][row % 4u]);
     }
   }
 }

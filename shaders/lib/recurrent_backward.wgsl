@@ -48,20 +48,9 @@ struct Params {
   dropout_scale: f32,    // 1/(1−p), 0 without recurrent dropout
 }
 
-// Eight rows of eight units: column = batch row, component = unit.
-struct Tile {
-  upper_left: mat4x4f,
-  upper_right: mat4x4f,
-  lower_left: mat4x4f,
-  lower_right: mat4x4f,
-}
-
-// source[row, n]·weight[n, unit] for eight batch rows and two quads of units.
-fn recurrent_product(direction: u32, row0: u32, quad0: u32, quad1: u32) -> Tile {
-  var tile = Tile();
-  if (params.has_next == 0u) {
-    return tile;
-  }
+// source[row, n]·weight[n, unit] for eight batch rows and two quads of units: the left quad of the upper four
+// rows and of the lower four, then the right quad; column = batch row, component = unit.
+fn recurrent_product(direction: u32, row0: u32, quad0: u32, quad1: u32) -> array<mat4x4f, 4> {
   var upper_left = mat4x4f();
   var upper_right = mat4x4f();
   var lower_left = mat4x4f();
@@ -72,7 +61,8 @@ fn recurrent_product(direction: u32, row0: u32, quad0: u32, quad1: u32) -> Tile 
   let upper = params.source_read[direction] + min(rows, last) * params.source_stride;
   let lower = params.source_read[direction] + min(rows + 4u, last) * params.source_stride;
   let weights = params.weight_offset + direction * params.weight_stride;
-  for (var n = 0u; n < params.source_quads; n++) {
+  let length = select(0u, params.source_quads, params.has_next != 0u);
+  for (var n = 0u; n < length; n++) {
     let s_upper = mat4x4f(gates[upper.x + n], gates[upper.y + n], gates[upper.z + n], gates[upper.w + n]);
     let s_lower = mat4x4f(gates[lower.x + n], gates[lower.y + n], gates[lower.z + n], gates[lower.w + n]);
     let shifted = n + params.weight_shift;
@@ -87,18 +77,7 @@ fn recurrent_product(direction: u32, row0: u32, quad0: u32, quad1: u32) -> Tile 
     lower_left += w_left * s_lower;
     lower_right += w_right * s_lower;
   }
-  tile.upper_left = upper_left;
-  tile.upper_right = upper_right;
-  tile.lower_left = lower_left;
-  tile.lower_right = lower_right;
-  return tile;
-}
-
-fn tile_value(tile: ptr<function, Tile>, row: u32, right: bool) -> vec4f {
-  if (row < 4u) {
-    return select((*tile).upper_left[row], (*tile).upper_right[row], right);
-  }
-  return select((*tile).lower_left[row - 4u], (*tile).lower_right[row - 4u], right);
+  return array<mat4x4f, 4>(upper_left, lower_left, upper_right, lower_right);
 }
 
 // The whole gradient of h after this step: through the product, beside it, and from the outputs.

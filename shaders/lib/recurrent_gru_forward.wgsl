@@ -30,9 +30,9 @@ fn finish(direction: u32, row: u32, quad: u32, r_sum: vec4f, z_sum: vec4f, n_sum
     a_z += vectors[vector + quads];
     m += vectors[vector + 2u * quads];
   }
-  let r = activate(params.gate_activation, clipped(a_r, params.gate_clip));
-  let z = activate(params.gate_activation, clipped(a_z, params.gate_clip));
-  let n = activate(params.activation, clipped(gates[first + 3u * quads] + r * m, params.gate_clip));
+  let r = gate(a_r);
+  let z = gate(a_z);
+  let n = candidate(gates[first + 3u * quads] + r * m);
   var h_new = (1.0 - z) * n;
   if (params.has_previous != 0u) {
     h_new += z * h[params.h_read[direction] + at];

@@ -41,21 +41,24 @@ fn finish(direction: u32, row: u32, quad: u32, i_sum: vec4f, f_sum: vec4f, g_sum
     a_i += vectors[vector + 4u * quads] * c_old;
     a_f += vectors[vector + 5u * quads] * c_old;
   }
-  let i = activate(params.gate_activation, clipped(a_i, params.gate_clip));
-  let g = activate(params.activation, clipped(a_g, params.gate_clip));
+  let i = gate(a_i);
+  let g = candidate(a_g);
   var f = 1.0 - i;
   if (params.coupled == 0u) {
-    f = activate(params.gate_activation, clipped(a_f, params.gate_clip));
+    f = gate(a_f);
   }
-  let c_new = clipped(f * c_old + i * g, params.cell_clip);
+  var c_new = f * c_old + i * g;
+  if (params.cell_clip > 0.0) {
+    c_new = clamp(c_new, vec4f(-params.cell_clip), vec4f(params.cell_clip));
+  }
   if (params.has_peephole != 0u) {
     a_o += vectors[vector + 6u * quads] * c_new;
   }
-  let o = activate(params.gate_activation, clipped(a_o, params.gate_clip));
+  let o = gate(a_o);
   let present = is_step(direction, row);
   let kept = mix(c_new, c_old, zoneout_share(direction, row, quad, params.hidden_width, 1u));
   c[params.c_write[direction] + at] = select(c_old, kept, present);
-  let h_new = o * activate(params.output_activation, c_new);
+  let h_new = o * output(c_new);
   if (params.projected != 0u) {
     h[params.h_write[direction] + at] = select(vec4f(0.0), h_new, present);
   } else {

@@ -23,7 +23,7 @@ fn finish(direction: u32, row: u32, quad: u32, sum: vec4f) {
   if (params.has_bias != 0u) {
     a += vectors[direction * params.vector_stride + quad];
   }
-  let h_new = activate(params.activation, clipped(a, params.gate_clip));
+  let h_new = candidate(a);
   store_state(direction, row, quad, quads, h_new);
   if (params.save != 0u) {
     gates[first] = h_new;

@@ -399,9 +399,10 @@ export class GpuPlan implements Plan {
     }
     const foreign: { buffer: GPUBuffer; view: View }[] = [];
     const pending: (() => void)[] = [];
-    for (const [name, { view, dtype, size }] of this.#program.inputs) {
+    for (const [name, { view, dtype, size, range }] of this.#program.inputs) {
       const culprit = `plan "${this.#program.name}", input "${name}"`;
       const feed = checkFeed(culprit, feeds[name], dtype, size);
+      if (range) checkRange(culprit, feed, range);
       if (isForeign(feed)) {
         foreign.push({ buffer: feed as unknown as GPUBuffer, view });
       } else if (size === 1) {
@@ -556,6 +557,21 @@ function checkFeed(culprit: string, feed: Feed | undefined, dtype: 'float32' | '
     });
   }
   return feed;
+}
+
+/** Throws unless the numbers lie within the range. Those in a buffer of the device are not seen here. */
+function checkRange(culprit: string, feed: Feed, [min, max]: readonly [number, number]): void {
+  if (isForeign(feed)) return;
+  const numbers = typeof feed === 'number' ? [feed] : (feed as HostArray);
+  for (let i = 0; i < numbers.length; i++) {
+    const number = numbers[i]!;
+    if (number >= min && number <= max) continue;
+    throw new ArgumentError({
+      culprit,
+      problem: `the length at index ${i} is ${number}`,
+      remedy: `feed lengths from ${min} to ${max}`,
+    });
+  }
 }
 
 /** The steps at which each storage of the plan's own is first and last touched. */

@@ -34,16 +34,22 @@ export interface Packing {
   readonly steps: readonly DispatchStep[];
 }
 
+/** Where the host writes an input, and what it may write. */
+export interface InputPlace {
+  readonly view: View;
+  readonly dtype: 'float32' | 'int32';
+  readonly size: number;
+  /** Smallest and largest number allowed, where kernels could only clamp; checked for what comes from the host. */
+  readonly range: readonly [min: number, max: number] | null;
+}
+
 /** A lowered graph. */
 export interface Program {
   readonly name: string;
   readonly packings: readonly Packing[];
   readonly steps: readonly Step[];
   /** Inputs by name, with where the host writes them. */
-  readonly inputs: ReadonlyMap<
-    string,
-    { readonly view: View; readonly dtype: 'float32' | 'int32'; readonly size: number }
-  >;
+  readonly inputs: ReadonlyMap<string, InputPlace>;
   readonly outputs: ReadonlyMap<
     string,
     {

@@ -16,7 +16,7 @@ import recurrentProjectBackwardSource from '../../shaders/recurrent_project_back
 import recurrentRnnBackwardSource from '../../shaders/recurrent_rnn_backward.wgsl?raw';
 import recurrentRnnForwardSource from '../../shaders/recurrent_rnn_forward.wgsl?raw';
 import recurrentRnnForwardRowSource from '../../shaders/recurrent_rnn_forward_row.wgsl?raw';
-import { defineKernel, type Kernel } from './kernel.js';
+import { defineKernel, type Bindings, type Kernel, type Parameters, type ShaderLibrary } from './kernel.js';
 import {
   activationsLibrary,
   gridLibrary,
@@ -26,21 +26,53 @@ import {
   recurrentGruForwardLibrary,
   recurrentLstmForwardLibrary,
   recurrentMasksLibrary,
+  recurrentOptionsLibrary,
+  recurrentPlainLibrary,
   recurrentRnnForwardLibrary,
   recurrentStateLibrary,
   threefryLibrary,
 } from './shader-libraries.js';
 
-/** What every step calls: activations and masks, and what those call. */
-const stepLibraries = [
-  recurrentActivationsLibrary,
-  recurrentMasksLibrary,
-  activationsLibrary,
-  threefryLibrary,
-];
+/** What every forward step calls, beside what {@link defineStep} adds. */
+const forwardLibraries = [recurrentForwardLibrary, recurrentStateLibrary];
 
-/** What every forward step calls. */
-const forwardLibraries = [recurrentForwardLibrary, recurrentStateLibrary, ...stepLibraries];
+/**
+ * A step's kernel in two variants: for PyTorch's cells as they are, and with every option. The first is so much
+ * less code that it compiles several times faster, which is most of the wait for a first step.
+ */
+export interface StepKernel<B extends Bindings, P extends Parameters> {
+  readonly plain: Kernel<B, P>;
+  readonly general: Kernel<B, P>;
+}
+
+function defineStep<const B extends Bindings, const P extends Parameters>(description: {
+  readonly name: string;
+  readonly file: string;
+  readonly code: string;
+  readonly libraries: readonly ShaderLibrary[];
+  readonly bindings: B;
+  readonly parameters: P;
+}): StepKernel<B, P> {
+  const { name, libraries } = description;
+  return {
+    plain: defineKernel({
+      ...description,
+      libraries: [...libraries, recurrentPlainLibrary, activationsLibrary],
+    }),
+    general: defineKernel({
+      ...description,
+      name: `${name}_options`,
+      libraries: [
+        ...libraries,
+        recurrentOptionsLibrary,
+        recurrentActivationsLibrary,
+        recurrentMasksLibrary,
+        activationsLibrary,
+        threefryLibrary,
+      ],
+    }),
+  };
+}
 
 const forwardParameters = {
   gates_row: 'vec2u',
@@ -125,7 +157,7 @@ const backwardParameters = {
   dropout_scale: 'f32',
 } as const;
 
-export const recurrentLstmForwardKernel = defineKernel({
+export const recurrentLstmForwardKernel = defineStep({
   name: 'recurrent_lstm_forward',
   file: 'recurrent_lstm_forward.wgsl',
   code: recurrentLstmForwardSource,
@@ -142,7 +174,7 @@ export const recurrentLstmForwardKernel = defineKernel({
   parameters: forwardParameters,
 });
 
-export const recurrentLstmForwardRowKernel = defineKernel({
+export const recurrentLstmForwardRowKernel = defineStep({
   name: 'recurrent_lstm_forward_row',
   file: 'recurrent_lstm_forward_row.wgsl',
   code: recurrentLstmForwardRowSource,
@@ -159,11 +191,11 @@ export const recurrentLstmForwardRowKernel = defineKernel({
   parameters: forwardParameters,
 });
 
-export const recurrentLstmBackwardKernel = defineKernel({
+export const recurrentLstmBackwardKernel = defineStep({
   name: 'recurrent_lstm_backward',
   file: 'recurrent_lstm_backward.wgsl',
   code: recurrentLstmBackwardSource,
-  libraries: [recurrentBackwardLibrary, ...stepLibraries],
+  libraries: [recurrentBackwardLibrary],
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -177,20 +209,20 @@ export const recurrentLstmBackwardKernel = defineKernel({
   parameters: backwardParameters,
 });
 
-export const recurrentProjectKernel = defineKernel({
+export const recurrentProjectKernel = defineStep({
   name: 'recurrent_project',
   file: 'recurrent_project.wgsl',
   code: recurrentProjectSource,
-  libraries: [...forwardLibraries],
+  libraries: forwardLibraries,
   bindings: { weight: 'read', h: 'read_write', mask: 'read', seed: 'read' },
   parameters: forwardParameters,
 });
 
-export const recurrentProjectBackwardKernel = defineKernel({
+export const recurrentProjectBackwardKernel = defineStep({
   name: 'recurrent_project_backward',
   file: 'recurrent_project_backward.wgsl',
   code: recurrentProjectBackwardSource,
-  libraries: [recurrentBackwardLibrary, ...stepLibraries],
+  libraries: [recurrentBackwardLibrary],
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -202,7 +234,7 @@ export const recurrentProjectBackwardKernel = defineKernel({
   parameters: backwardParameters,
 });
 
-export const recurrentGruForwardKernel = defineKernel({
+export const recurrentGruForwardKernel = defineStep({
   name: 'recurrent_gru_forward',
   file: 'recurrent_gru_forward.wgsl',
   code: recurrentGruForwardSource,
@@ -218,7 +250,7 @@ export const recurrentGruForwardKernel = defineKernel({
   parameters: forwardParameters,
 });
 
-export const recurrentGruForwardRowKernel = defineKernel({
+export const recurrentGruForwardRowKernel = defineStep({
   name: 'recurrent_gru_forward_row',
   file: 'recurrent_gru_forward_row.wgsl',
   code: recurrentGruForwardRowSource,
@@ -234,11 +266,11 @@ export const recurrentGruForwardRowKernel = defineKernel({
   parameters: forwardParameters,
 });
 
-export const recurrentGruBackwardKernel = defineKernel({
+export const recurrentGruBackwardKernel = defineStep({
   name: 'recurrent_gru_backward',
   file: 'recurrent_gru_backward.wgsl',
   code: recurrentGruBackwardSource,
-  libraries: [recurrentBackwardLibrary, ...stepLibraries],
+  libraries: [recurrentBackwardLibrary],
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -251,11 +283,11 @@ export const recurrentGruBackwardKernel = defineKernel({
   parameters: backwardParameters,
 });
 
-export const recurrentGruBeforeGatesKernel = defineKernel({
+export const recurrentGruBeforeGatesKernel = defineStep({
   name: 'recurrent_gru_before_gates',
   file: 'recurrent_gru_before_gates.wgsl',
   code: recurrentGruBeforeGatesSource,
-  libraries: [...forwardLibraries],
+  libraries: forwardLibraries,
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -267,11 +299,11 @@ export const recurrentGruBeforeGatesKernel = defineKernel({
   parameters: forwardParameters,
 });
 
-export const recurrentGruBeforeCandidateKernel = defineKernel({
+export const recurrentGruBeforeCandidateKernel = defineStep({
   name: 'recurrent_gru_before_candidate',
   file: 'recurrent_gru_before_candidate.wgsl',
   code: recurrentGruBeforeCandidateSource,
-  libraries: [...forwardLibraries],
+  libraries: forwardLibraries,
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -283,11 +315,11 @@ export const recurrentGruBeforeCandidateKernel = defineKernel({
   parameters: forwardParameters,
 });
 
-export const recurrentGruBeforeBackwardKernel = defineKernel({
+export const recurrentGruBeforeBackwardKernel = defineStep({
   name: 'recurrent_gru_before_backward',
   file: 'recurrent_gru_before_backward.wgsl',
   code: recurrentGruBeforeBackwardSource,
-  libraries: [recurrentBackwardLibrary, ...stepLibraries],
+  libraries: [recurrentBackwardLibrary],
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -300,11 +332,11 @@ export const recurrentGruBeforeBackwardKernel = defineKernel({
   parameters: backwardParameters,
 });
 
-export const recurrentGruBeforeResetBackwardKernel = defineKernel({
+export const recurrentGruBeforeResetBackwardKernel = defineStep({
   name: 'recurrent_gru_before_reset_backward',
   file: 'recurrent_gru_before_reset_backward.wgsl',
   code: recurrentGruBeforeResetBackwardSource,
-  libraries: [recurrentBackwardLibrary, ...stepLibraries],
+  libraries: [recurrentBackwardLibrary],
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -317,7 +349,7 @@ export const recurrentGruBeforeResetBackwardKernel = defineKernel({
   parameters: backwardParameters,
 });
 
-export const recurrentRnnForwardKernel = defineKernel({
+export const recurrentRnnForwardKernel = defineStep({
   name: 'recurrent_rnn_forward',
   file: 'recurrent_rnn_forward.wgsl',
   code: recurrentRnnForwardSource,
@@ -333,7 +365,7 @@ export const recurrentRnnForwardKernel = defineKernel({
   parameters: forwardParameters,
 });
 
-export const recurrentRnnForwardRowKernel = defineKernel({
+export const recurrentRnnForwardRowKernel = defineStep({
   name: 'recurrent_rnn_forward_row',
   file: 'recurrent_rnn_forward_row.wgsl',
   code: recurrentRnnForwardRowSource,
@@ -349,11 +381,11 @@ export const recurrentRnnForwardRowKernel = defineKernel({
   parameters: forwardParameters,
 });
 
-export const recurrentRnnBackwardKernel = defineKernel({
+export const recurrentRnnBackwardKernel = defineStep({
   name: 'recurrent_rnn_backward',
   file: 'recurrent_rnn_backward.wgsl',
   code: recurrentRnnBackwardSource,
-  libraries: [recurrentBackwardLibrary, ...stepLibraries],
+  libraries: [recurrentBackwardLibrary],
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -397,21 +429,23 @@ export const recurrentOutputBackwardKernel = defineKernel({
 
 /** All of them. */
 export const RECURRENT_KERNELS: readonly Kernel[] = [
-  recurrentLstmForwardKernel,
-  recurrentLstmForwardRowKernel,
-  recurrentLstmBackwardKernel,
-  recurrentProjectKernel,
-  recurrentProjectBackwardKernel,
-  recurrentGruForwardKernel,
-  recurrentGruForwardRowKernel,
-  recurrentGruBackwardKernel,
-  recurrentGruBeforeGatesKernel,
-  recurrentGruBeforeCandidateKernel,
-  recurrentGruBeforeBackwardKernel,
-  recurrentGruBeforeResetBackwardKernel,
-  recurrentRnnForwardKernel,
-  recurrentRnnForwardRowKernel,
-  recurrentRnnBackwardKernel,
+  ...[
+    recurrentLstmForwardKernel,
+    recurrentLstmForwardRowKernel,
+    recurrentLstmBackwardKernel,
+    recurrentProjectKernel,
+    recurrentProjectBackwardKernel,
+    recurrentGruForwardKernel,
+    recurrentGruForwardRowKernel,
+    recurrentGruBackwardKernel,
+    recurrentGruBeforeGatesKernel,
+    recurrentGruBeforeCandidateKernel,
+    recurrentGruBeforeBackwardKernel,
+    recurrentGruBeforeResetBackwardKernel,
+    recurrentRnnForwardKernel,
+    recurrentRnnForwardRowKernel,
+    recurrentRnnBackwardKernel,
+  ].flatMap(({ plain, general }): Kernel[] => [plain, general]),
   recurrentOutputKernel,
   recurrentOutputBackwardKernel,
 ];

@@ -13,6 +13,8 @@ import recurrentNormSource from '../../shaders/lib/recurrent_norm.wgsl?raw';
 import recurrentNormBackwardSource from '../../shaders/lib/recurrent_norm_backward.wgsl?raw';
 import recurrentNormForwardSource from '../../shaders/lib/recurrent_norm_forward.wgsl?raw';
 import recurrentNormMomentsSource from '../../shaders/lib/recurrent_norm_moments.wgsl?raw';
+import recurrentOptionsSource from '../../shaders/lib/recurrent_options.wgsl?raw';
+import recurrentPlainSource from '../../shaders/lib/recurrent_plain.wgsl?raw';
 import recurrentRnnForwardSource from '../../shaders/lib/recurrent_rnn_forward.wgsl?raw';
 import recurrentStateSource from '../../shaders/lib/recurrent_state.wgsl?raw';
 import rowReduceSource from '../../shaders/lib/row_reduce.wgsl?raw';
@@ -76,3 +78,11 @@ export const recurrentStateLibrary: ShaderLibrary = {
 };
 export const rowReduceLibrary: ShaderLibrary = { file: 'lib/row_reduce.wgsl', code: rowReduceSource };
 export const threefryLibrary: ShaderLibrary = { file: 'lib/threefry.wgsl', code: threefrySource };
+export const recurrentOptionsLibrary: ShaderLibrary = {
+  file: 'lib/recurrent_options.wgsl',
+  code: recurrentOptionsSource,
+};
+export const recurrentPlainLibrary: ShaderLibrary = {
+  file: 'lib/recurrent_plain.wgsl',
+  code: recurrentPlainSource,
+};

@@ -1,7 +1,7 @@
 /** The variables of one executor on the device: where each lies, its version, and its packed copies. */
 import { DisposedError, ShapeError } from '../graph/errors.js';
 import type { HostArray, Variable } from '../graph/value.js';
-import type { BufferPool, PooledBuffer } from './buffers.js';
+import { checkBytes, type BufferPool, type PooledBuffer } from './buffers.js';
 import { alignUp } from './memory.js';
 
 /** Several variables side by side in one buffer, each on an aligned offset. */
@@ -67,6 +67,8 @@ export class VariableStore {
   placeTogether(variables: readonly Variable[]): void {
     if (this.#areTogether(variables)) return;
     const bytes = variables.reduce((sum, variable) => sum + alignUp(variable.size * 4), 0);
+    // Before initial values are computed, which takes as much memory again on the host.
+    checkBytes(this.#device, bytes, variables.length === 1 ? variables[0]!.name : 'all parameters');
     const initial = variables.map((v) => (this.#slots.has(v) ? null : toDeviceArray(v, v.initialValue())));
     const arena: Arena = {
       buffer: this.#pool.allocate(bytes, variables.length === 1 ? variables[0]!.name : 'variables'),

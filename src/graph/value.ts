@@ -2,7 +2,7 @@
 import type { Graph } from './graph.js';
 import type { Operation } from './operation.js';
 import { checkShape, formatShape, sizeOf, type Shape } from './shape.js';
-import { ShapeError } from './errors.js';
+import { LimitError, ShapeError } from './errors.js';
 
 /** Element types: real numbers, and whole numbers for tokens, lengths and random seeds. */
 export type DType = 'float32' | 'int32';
@@ -61,6 +61,9 @@ export interface Node<A = unknown> {
   readonly label: string;
 }
 
+/** Numbers that any runtime can hold in one array. */
+const MAX_ELEMENTS = 2 ** 31 - 1;
+
 /** Options of a {@link Variable}. */
 export interface VariableOptions {
   readonly name: string;
@@ -83,6 +86,13 @@ export class Variable implements ValueSpec {
   constructor(options: VariableOptions) {
     const { name, shape, dtype = 'float32', initial } = options;
     checkShape(`variable "${name}"`, shape);
+    if (sizeOf(shape) > MAX_ELEMENTS) {
+      throw new LimitError({
+        culprit: `variable "${name}"`,
+        problem: `its shape ${formatShape(shape)} holds ${sizeOf(shape)} numbers, an array holds at most ${MAX_ELEMENTS}`,
+        remedy: 'use smaller sizes',
+      });
+    }
     this.name = name;
     this.shape = Object.freeze([...shape]);
     this.dtype = dtype;

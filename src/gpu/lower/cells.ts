@@ -20,8 +20,12 @@ import {
 } from '../recurrent-kernels.js';
 import type { LoweringContext } from './context.js';
 
+/** Which kernel of a step: that of PyTorch's cells as they are, or the one with every option. */
+export type StepVariant = 'plain' | 'general';
+
 /** What every dispatch of a step passes on as it is. */
 export interface StepDescription {
+  readonly variant: StepVariant;
   readonly workgroups: readonly [number, number, number];
   readonly label: string;
   readonly detail: string;
@@ -29,10 +33,10 @@ export interface StepDescription {
 }
 
 /** Parameters of a forward step. */
-export type ForwardParameters = ParameterValues<typeof recurrentLstmForwardKernel.parameters>;
+export type ForwardParameters = ParameterValues<typeof recurrentLstmForwardKernel.plain.parameters>;
 
 /** Parameters of a backward step. */
-export type BackwardParameters = ParameterValues<typeof recurrentLstmBackwardKernel.parameters>;
+export type BackwardParameters = ParameterValues<typeof recurrentLstmBackwardKernel.plain.parameters>;
 
 /** One forward step. */
 export interface ForwardStep extends StepDescription {
@@ -99,16 +103,19 @@ const lstm: CellKernels = {
   resetGate: null,
   source: { slots: 4, shift: 0 },
   carriesH: false,
-  forward(context, { few, buffers, ...step }) {
+  forward(context, { few, variant, buffers, ...step }) {
     const { states, ...others } = buffers;
-    context.dispatch(few ? recurrentLstmForwardRowKernel : recurrentLstmForwardKernel, {
+    context.dispatch((few ? recurrentLstmForwardRowKernel : recurrentLstmForwardKernel)[variant], {
       ...step,
       buffers: { ...others, h: states[0]!, c: states[1]! },
     });
   },
-  backward(context, { buffers, ...step }) {
+  backward(context, { variant, buffers, ...step }) {
     const { states, ...others } = buffers;
-    context.dispatch(recurrentLstmBackwardKernel, { ...step, buffers: { ...others, c: states[1]! } });
+    context.dispatch(recurrentLstmBackwardKernel[variant], {
+      ...step,
+      buffers: { ...others, c: states[1]! },
+    });
   },
 };
 
@@ -123,16 +130,16 @@ const gru: CellKernels = {
   // Slots m,r,z meet the rows n,r,z.
   source: { slots: 3, shift: 2 },
   carriesH: true,
-  forward(context, { few, buffers, ...step }) {
+  forward(context, { few, variant, buffers, ...step }) {
     const { states, ...others } = buffers;
-    context.dispatch(few ? recurrentGruForwardRowKernel : recurrentGruForwardKernel, {
+    context.dispatch((few ? recurrentGruForwardRowKernel : recurrentGruForwardKernel)[variant], {
       ...step,
       buffers: { ...others, h: states[0]! },
     });
   },
-  backward(context, { buffers, ...step }) {
+  backward(context, { variant, buffers, ...step }) {
     const { states, ...others } = buffers;
-    context.dispatch(recurrentGruBackwardKernel, { ...step, buffers: { ...others, h: states[0]! } });
+    context.dispatch(recurrentGruBackwardKernel[variant], { ...step, buffers: { ...others, h: states[0]! } });
   },
 };
 
@@ -144,29 +151,29 @@ const gruResetBefore: CellKernels = {
   resetGate: 2,
   source: { slots: 2, shift: 0 },
   carriesH: true,
-  forward(context, { buffers, parameters, reset, ...step }) {
+  forward(context, { variant, buffers, parameters, reset, ...step }) {
     const { states, ...others } = buffers;
     const bound = { ...others, h: states[0]! };
-    context.dispatch(recurrentGruBeforeGatesKernel, {
+    context.dispatch(recurrentGruBeforeGatesKernel[variant], {
       ...step,
       buffers: bound,
       parameters: { ...parameters, h_write: reset },
     });
-    context.dispatch(recurrentGruBeforeCandidateKernel, {
+    context.dispatch(recurrentGruBeforeCandidateKernel[variant], {
       ...step,
       buffers: bound,
       parameters: { ...parameters, product_read: reset },
       flops: step.flops / 2,
     });
   },
-  backward(context, { buffers, parameters, ...step }) {
+  backward(context, { variant, buffers, parameters, ...step }) {
     const { states, ...others } = buffers;
     const bound = { ...others, h: states[0]! };
-    context.dispatch(recurrentGruBeforeBackwardKernel, { ...step, buffers: bound, parameters });
+    context.dispatch(recurrentGruBeforeBackwardKernel[variant], { ...step, buffers: bound, parameters });
     if (parameters.only_initial) return;
     const quads = Number(parameters.hidden_quads);
     const rowOf = (d: number): number => (parameters.gates_row[d]! * 3 + 2) * quads;
-    context.dispatch(recurrentGruBeforeResetBackwardKernel, {
+    context.dispatch(recurrentGruBeforeResetBackwardKernel[variant], {
       ...step,
       buffers: bound,
       parameters: {
@@ -188,15 +195,15 @@ const rnn: CellKernels = {
   resetGate: null,
   source: { slots: 1, shift: 0 },
   carriesH: false,
-  forward(context, { few, buffers, ...step }) {
+  forward(context, { few, variant, buffers, ...step }) {
     const { states, ...others } = buffers;
-    context.dispatch(few ? recurrentRnnForwardRowKernel : recurrentRnnForwardKernel, {
+    context.dispatch((few ? recurrentRnnForwardRowKernel : recurrentRnnForwardKernel)[variant], {
       ...step,
       buffers: { ...others, h: states[0]! },
     });
   },
-  backward(context, { buffers, ...step }) {
-    context.dispatch(recurrentRnnBackwardKernel, { ...step, buffers });
+  backward(context, { variant, buffers, ...step }) {
+    context.dispatch(recurrentRnnBackwardKernel[variant], { ...step, buffers });
   },
 };
 

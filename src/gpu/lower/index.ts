@@ -3,8 +3,9 @@ import { ArgumentError } from '../../graph/errors.js';
 import { liveNodes, type Graph } from '../../graph/graph.js';
 import type { Operation } from '../../graph/operation.js';
 import type { Node, Value } from '../../graph/value.js';
+import { sequenceMaskOperation, type SequenceMaskAttributes } from '../../ops/sequence-mask.js';
 import type { View } from '../memory.js';
-import type { Program } from '../program.js';
+import type { InputPlace, Program } from '../program.js';
 import { lowerBinary, lowerBinaryMask } from './binary.js';
 import { lowerBroadcast } from './broadcast.js';
 import { lowerConcat } from './concat.js';
@@ -82,7 +83,7 @@ export function lowerGraph(recorded: Graph, recomputeAbove: number): LoweredGrap
   const graph = inlineScans(recorded);
   const nodes = variableWritersLast(liveNodes(graph));
   const context = new LoweringContext(graph, nodes, recomputeAbove);
-  const inputs = placeInputs(graph, context);
+  const inputs = placeInputs(graph, context, lengthRanges(nodes));
   snapshotUpdatedVariables(graph, context);
   for (const node of nodes) ruleOf(node).prepare?.(node, context);
   for (const node of nodes) ruleOf(node).lower(node, context);
@@ -133,8 +134,12 @@ function variableWritersLast(nodes: readonly Node[]): Node[] {
 }
 
 /** Gives every input its place; scalars share one storage, so that one write feeds them all. */
-function placeInputs(graph: Graph, context: LoweringContext): Program['inputs'] {
-  const inputs = new Map<string, { view: View; dtype: 'float32' | 'int32'; size: number }>();
+function placeInputs(
+  graph: Graph,
+  context: LoweringContext,
+  ranges: ReadonlyMap<Value, InputPlace['range']>,
+): Program['inputs'] {
+  const inputs = new Map<string, InputPlace>();
   const scalars = graph.inputs.filter(({ value }) => value.size === 1);
   const shared = scalars.length > 0 ? context.allocate('scalars', scalars.length * 256, 'input') : null;
   for (const { name, value } of graph.inputs) {
@@ -144,9 +149,22 @@ function placeInputs(graph: Graph, context: LoweringContext): Program['inputs'] 
         ? { storage: shared.storage, offset: place * 256, bytes: 4 }
         : context.allocate(`input ${name}`, value.size * 4, 'input');
     context.place(value, view);
-    inputs.set(name, { view, dtype: value.dtype === 'int32' ? 'int32' : 'float32', size: value.size });
+    const dtype = value.dtype === 'int32' ? 'int32' : 'float32';
+    inputs.set(name, { view, dtype, size: value.size, range: ranges.get(value) ?? null });
   }
   return inputs;
+}
+
+/** What sequence lengths may be, by the values that hold them. */
+function lengthRanges(nodes: readonly Node[]): Map<Value, readonly [number, number]> {
+  const ranges = new Map<Value, readonly [number, number]>();
+  for (const { operation, inputs, attributes } of nodes) {
+    const [lengths] = inputs;
+    if (operation !== (sequenceMaskOperation as Operation) || !lengths) continue;
+    const { T } = attributes as SequenceMaskAttributes;
+    ranges.set(lengths, [1, Math.min(T, ranges.get(lengths)?.[1] ?? T)]);
+  }
+  return ranges;
 }
 
 /**

@@ -188,7 +188,8 @@ function emitSteps(
   run: { readonly dy: View | null; readonly carry: Carry; readonly wantsInitialH: boolean },
   window: Window,
 ): void {
-  const { T, B, D, H, R, G, P, Q, attributes, parameters, kernels, hasInitial, projected, label } = layout;
+  const { T, B, D, H, R, G, P, Q, attributes, parameters, kernels, hasInitial, projected, variant, label } =
+    layout;
   const { dy, carry, wantsInitialH } = run;
   const { slots } = kernels;
   const nothing = context.nothing('read');
@@ -280,6 +281,7 @@ function emitSteps(
     const flops = D * (2 * B * G * P * Q + 20 * B * G * P);
     if (!projection) {
       kernels.backward(context, {
+        variant,
         buffers,
         parameters: base,
         workgroups: workgroups(Q),
@@ -289,7 +291,7 @@ function emitSteps(
       });
       return;
     }
-    context.dispatch(recurrentProjectBackwardKernel, {
+    context.dispatch(recurrentProjectBackwardKernel[variant], {
       buffers: { gates, weight, dy: buffers.dy, carry: carry.view, mask, seed },
       parameters: base,
       workgroups: workgroups(Q),
@@ -299,6 +301,7 @@ function emitSteps(
     });
     if (onlyBefore) return;
     kernels.backward(context, {
+      variant,
       buffers: { ...buffers, weight: projection, dy: nothing },
       parameters: {
         ...base,

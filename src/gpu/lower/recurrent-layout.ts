@@ -1,7 +1,7 @@
 /** How a recurrent layer lies in memory: padded widths, packed weights, states over time. */
 import type { ActivationName } from '../../ops/cells.js';
 import { CELLS } from '../../ops/cells.js';
-import type { RecurrentAttributes } from '../../ops/recurrent-attributes.js';
+import { hasZoneout, type RecurrentAttributes } from '../../ops/recurrent-attributes.js';
 import {
   directionInputs,
   RECURRENT_INPUTS,
@@ -11,7 +11,7 @@ import {
 } from '../../ops/recurrent.js';
 import type { Node, Value } from '../../graph/value.js';
 import { alignUp, type View } from '../memory.js';
-import { cellKernels, type CellKernels } from './cells.js';
+import { cellKernels, type CellKernels, type StepVariant } from './cells.js';
 import type { LoweringContext } from './context.js';
 import { emitStridedCopy } from './strided-copy.js';
 
@@ -50,6 +50,8 @@ export interface Layout extends RecurrentSizes {
   readonly dropped: boolean;
   /** Steps whose gates are in memory together. */
   readonly capacity: number;
+  /** Which of each step's kernels is enough. */
+  readonly variant: StepVariant;
 }
 
 /** Reads a node's inputs and attributes. Gates above `recomputeAbove` bytes are kept in segments that fit. */
@@ -79,7 +81,16 @@ export function layoutOf(node: Node<RecurrentAttributes>, recomputeAbove: number
     hasBias: some(({ biasHh }) => biasHh !== null),
     hasInitial: some(({ states }) => states.some((state) => state !== null)),
     dropped: attributes.training && attributes.recurrentDropout > 0,
+    variant: variantFor(attributes),
   };
+}
+
+/** Whether the layer asks for anything that lib/recurrent_plain.wgsl does not do. */
+function variantFor(attributes: RecurrentAttributes): StepVariant {
+  const { activation, gateActivation, outputActivation, gateClip, recurrentDropout, training } = attributes;
+  const usual = activation === 'tanh' && gateActivation === 'sigmoid' && outputActivation === 'tanh';
+  const drops = training && recurrentDropout > 0;
+  return usual && gateClip === 0 && !drops && !hasZoneout(attributes) ? 'plain' : 'general';
 }
 
 /** The step before step `t` of direction `d`; that of the first is where the initial state lies. */

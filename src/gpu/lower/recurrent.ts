@@ -205,7 +205,7 @@ export function emitSteps(
   memory: RecurrentResidual & { readonly save: boolean },
   window: Window,
 ): void {
-  const { B, D, H, R, G, P, Q, parameters, kernels, hasInitial, hasBias, projected, label } = layout;
+  const { B, D, H, R, G, P, Q, parameters, kernels, hasInitial, hasBias, projected, variant, label } = layout;
   const { gates, states, sequences, save } = memory;
   const blocks = { blocks: G, rows: H, columns: R, paddedRows: P, paddedColumns: Q };
   const weights = parameters.map(({ weightHh }) => weightHh);
@@ -254,6 +254,7 @@ export function emitSteps(
     };
     const times = layout.attributes.directions.map((_, d) => timeOf(layout, d, i)).join(',');
     kernels.forward(context, {
+      variant,
       few,
       buffers: { gates, weight, vectors: vectors.view, states, mask, seed },
       parameters: projected ? { ...step, h_write: now(sequences.unprojected) } : step,
@@ -264,7 +265,7 @@ export function emitSteps(
       flops: D * (2 * B * Q * G * P + 10 * B * G * P),
     });
     if (!projection) continue;
-    context.dispatch(recurrentProjectKernel, {
+    context.dispatch(recurrentProjectKernel[variant], {
       buffers: { weight: projection, h: states[0]!, mask, seed },
       parameters: {
         ...step,

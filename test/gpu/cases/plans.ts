@@ -335,6 +335,25 @@ export const cases: readonly GpuCase[] = [
     },
   },
   {
+    name: 'a variable that the adapter cannot hold is refused before its first value is computed',
+    async run(context) {
+      let computed = false;
+      const huge = new Variable({
+        name: 'huge',
+        shape: [2 ** 15, 2 ** 16 - 1],
+        initial: () => {
+          computed = true;
+          return new Float32Array(0);
+        },
+      });
+      const graph = new Graph('huge');
+      graph.output('y', ops.sum(graph.read(huge)));
+      const message = await failure(() => context.executor.compile(graph));
+      check(message.startsWith('LimitError') && message.includes('huge'), message);
+      check(!computed, 'its first value was computed');
+    },
+  },
+  {
     name: 'more workgroups than a dispatch can have are refused, naming the limit',
     async run(context) {
       const graph = new Graph('tall');
