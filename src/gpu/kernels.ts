@@ -25,6 +25,7 @@ import reduceSumSource from '../../shaders/reduce_sum.wgsl?raw';
 import softmaxSource from '../../shaders/softmax.wgsl?raw';
 import softmaxBackwardSource from '../../shaders/softmax_backward.wgsl?raw';
 import softmaxCrossEntropySource from '../../shaders/softmax_cross_entropy.wgsl?raw';
+import softmaxCrossEntropyDivisorSource from '../../shaders/softmax_cross_entropy_divisor.wgsl?raw';
 import stridedCopySource from '../../shaders/strided_copy.wgsl?raw';
 import unarySource from '../../shaders/unary.wgsl?raw';
 import unaryBackwardSource from '../../shaders/unary_backward.wgsl?raw';
@@ -174,8 +175,46 @@ export const softmaxCrossEntropyKernel = defineKernel({
   file: 'softmax_cross_entropy.wgsl',
   code: softmaxCrossEntropySource,
   libraries: [rowReduceLibrary],
-  bindings: { x: 'read_write', targets: 'read', loss: 'read_write' },
-  parameters: { rows: 'u32', classes: 'u32', lanes: 'u32', write_gradient: 'u32', gradient_scale: 'f32' },
+  bindings: {
+    x: 'read_write',
+    targets: 'read',
+    weight: 'read',
+    mask: 'read',
+    divisor: 'read',
+    loss: 'read_write',
+  },
+  parameters: {
+    rows: 'u32',
+    classes: 'u32',
+    lanes: 'u32',
+    normalized: 'u32',
+    write_gradient: 'u32',
+    has_weight: 'u32',
+    has_mask: 'u32',
+    has_divisor: 'u32',
+    has_ignored: 'u32',
+    ignored: 'u32',
+    label_smoothing: 'f32',
+    gradient_scale: 'f32',
+  },
+});
+
+export const softmaxCrossEntropyDivisorKernel = defineKernel({
+  name: 'softmax_cross_entropy_divisor',
+  file: 'softmax_cross_entropy_divisor.wgsl',
+  code: softmaxCrossEntropyDivisorSource,
+  libraries: [rowReduceLibrary],
+  bindings: { targets: 'read', weight: 'read', mask: 'read', divisor: 'read_write' },
+  parameters: {
+    begin: 'u32',
+    end: 'u32',
+    classes: 'u32',
+    has_weight: 'u32',
+    has_mask: 'u32',
+    has_ignored: 'u32',
+    ignored: 'u32',
+    accumulate: 'u32',
+  },
 });
 
 export const globalNormPartialKernel = defineKernel({
@@ -446,6 +485,7 @@ export const KERNELS: readonly Kernel[] = [
   softmaxKernel,
   softmaxBackwardKernel,
   softmaxCrossEntropyKernel,
+  softmaxCrossEntropyDivisorKernel,
   globalNormPartialKernel,
   globalNormKernel,
   optimizerUpdateControlKernel,
