@@ -122,7 +122,11 @@ export class GpuPlan implements Plan {
     this.#buffers = buffers;
     this.#updated = program.updated.map(({ variable }) => variable!);
     [this.#parameters, this.#parameterGroup] = this.#uploadParameters();
-    const dispatches = program.steps.filter((step): step is DispatchStep => step.type === 'dispatch');
+    // A packed copy of what the plan itself updates is made anew in each run.
+    const dispatches = [
+      ...program.packings.filter(({ storage }) => this.#updated.includes(storage.variable!)),
+      ...program.steps.map((step) => ({ step })),
+    ].flatMap(({ step }) => (step.type === 'dispatch' ? [step] : []));
     this.statistics = {
       dispatches: dispatches.length,
       submits: 1,
