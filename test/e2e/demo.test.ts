@@ -102,7 +102,12 @@ describe('with WebGPU', () => {
     await pasteText(page, SENTENCE.repeat(30));
     await fillFields(page, { ...SMALL, steps: 100_000 });
     await page.click('#start');
-    await page.waitForFunction(() => /^[1-9]/.test(document.getElementById('step')?.textContent ?? ''));
+    await page.waitForFunction(
+      () => document.getElementById('status')?.textContent.startsWith('Training on'),
+      {
+        timeout: 60_000,
+      },
+    );
     await page.click('#stop');
     const { status, error } = await settled(page);
     expect(error).toBe('');
