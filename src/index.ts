@@ -79,16 +79,44 @@ export type {
 } from './nn/recurrent.js';
 
 // Optimizers
+export { Adadelta } from './optim/adadelta.js';
+export type { AdadeltaOptions } from './optim/adadelta.js';
+export { Adagrad } from './optim/adagrad.js';
+export type { AdagradOptions } from './optim/adagrad.js';
 export { Adam, AdamW } from './optim/adam.js';
 export type { AdamOptions } from './optim/adam.js';
+export { Adamax } from './optim/adamax.js';
+export type { AdamaxOptions } from './optim/adamax.js';
+export { Lion } from './optim/lion.js';
+export type { LionOptions } from './optim/lion.js';
+export { NAdam } from './optim/nadam.js';
+export type { NAdamOptions } from './optim/nadam.js';
 export { Optimizer, OptimizerState } from './optim/optimizer.js';
-export type { OptimizerScalars } from './optim/optimizer.js';
+export type { OptimizerOptions, OptimizerScalars } from './optim/optimizer.js';
+export type { ParameterGroup, ParameterMatch } from './optim/parameter-groups.js';
 export { RMSprop } from './optim/rmsprop.js';
 export type { RMSpropOptions } from './optim/rmsprop.js';
+export {
+  cosineSchedule,
+  exponentialSchedule,
+  oneCycleSchedule,
+  ReduceOnPlateau,
+  sequentialSchedule,
+  stepSchedule,
+  warmupSchedule,
+} from './optim/schedules.js';
+export type {
+  AdaptiveSchedule,
+  LearningRate,
+  ReduceOnPlateauOptions,
+  Schedule,
+} from './optim/schedules.js';
 export { SGD } from './optim/sgd.js';
 export type { SGDOptions } from './optim/sgd.js';
 
 // Training
+export { ExponentialMovingAverage } from './train/moving-average.js';
+export type { ExponentialMovingAverageOptions } from './train/moving-average.js';
 export type { StepRecord } from './train/pacer.js';
 export { Trainer } from './train/trainer.js';
 export type {

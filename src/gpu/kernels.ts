@@ -8,8 +8,14 @@ import fillSource from '../../shaders/fill.wgsl?raw';
 import globalNormSource from '../../shaders/global_norm.wgsl?raw';
 import globalNormPartialSource from '../../shaders/global_norm_partial.wgsl?raw';
 import matmulSource from '../../shaders/matmul.wgsl?raw';
+import optimizerUpdateAdadeltaSource from '../../shaders/optimizer_update_adadelta.wgsl?raw';
+import optimizerUpdateAdagradSource from '../../shaders/optimizer_update_adagrad.wgsl?raw';
 import optimizerUpdateAdamSource from '../../shaders/optimizer_update_adam.wgsl?raw';
+import optimizerUpdateAdamaxSource from '../../shaders/optimizer_update_adamax.wgsl?raw';
+import optimizerUpdateAverageSource from '../../shaders/optimizer_update_average.wgsl?raw';
 import optimizerUpdateControlSource from '../../shaders/optimizer_update_control.wgsl?raw';
+import optimizerUpdateLionSource from '../../shaders/optimizer_update_lion.wgsl?raw';
+import optimizerUpdateNadamSource from '../../shaders/optimizer_update_nadam.wgsl?raw';
 import optimizerUpdateRmspropSource from '../../shaders/optimizer_update_rmsprop.wgsl?raw';
 import optimizerUpdateSgdSource from '../../shaders/optimizer_update_sgd.wgsl?raw';
 import recurrentGruBackwardSource from '../../shaders/recurrent_gru_backward.wgsl?raw';
@@ -30,6 +36,7 @@ import stridedCopySource from '../../shaders/strided_copy.wgsl?raw';
 import unarySource from '../../shaders/unary.wgsl?raw';
 import unaryBackwardSource from '../../shaders/unary_backward.wgsl?raw';
 import activationsSource from '../../shaders/lib/activations.wgsl?raw';
+import clipGradientSource from '../../shaders/lib/clip_gradient.wgsl?raw';
 import gridSource from '../../shaders/lib/grid.wgsl?raw';
 import matmulScalarSource from '../../shaders/lib/matmul_scalar.wgsl?raw';
 import matmulVec4Source from '../../shaders/lib/matmul_vec4.wgsl?raw';
@@ -38,6 +45,7 @@ import threefrySource from '../../shaders/lib/threefry.wgsl?raw';
 import { defineKernel, type Kernel, type ShaderLibrary } from './kernel.js';
 
 const activationsLibrary: ShaderLibrary = { file: 'lib/activations.wgsl', code: activationsSource };
+const clipGradientLibrary: ShaderLibrary = { file: 'lib/clip_gradient.wgsl', code: clipGradientSource };
 const gridLibrary: ShaderLibrary = { file: 'lib/grid.wgsl', code: gridSource };
 const matmulScalarLibrary: ShaderLibrary = { file: 'lib/matmul_scalar.wgsl', code: matmulScalarSource };
 const matmulVec4Library: ShaderLibrary = { file: 'lib/matmul_vec4.wgsl', code: matmulVec4Source };
@@ -244,18 +252,34 @@ export const optimizerUpdateControlKernel = defineKernel({
     gradient_norm: 'read',
     learning_rate: 'read',
     clip_norm: 'read',
+    clip_value: 'read',
     counters: 'read_write',
     control: 'read_write',
   },
-  parameters: { beta1: 'f32', beta2: 'f32', one_minus_beta1: 'f32', one_minus_beta2: 'f32' },
+  parameters: {
+    beta1: 'f32',
+    beta2: 'f32',
+    one_minus_beta1: 'f32',
+    one_minus_beta2: 'f32',
+    learning_rate_factor: 'f32',
+    nadam: 'u32',
+    momentum_decay: 'f32',
+  },
 });
+
+const optimizerBindings = {
+  parameters: 'read_write',
+  gradients: 'read',
+  slots: 'read_write',
+  control: 'read',
+} as const;
 
 export const optimizerUpdateSgdKernel = defineKernel({
   name: 'optimizer_update_sgd',
   file: 'optimizer_update_sgd.wgsl',
   code: optimizerUpdateSgdSource,
-  libraries: [gridLibrary],
-  bindings: { parameters: 'read_write', gradients: 'read', slots: 'read_write', control: 'read' },
+  libraries: [gridLibrary, clipGradientLibrary],
+  bindings: optimizerBindings,
   parameters: {
     quads: 'u32',
     momentum: 'f32',
@@ -269,8 +293,8 @@ export const optimizerUpdateAdamKernel = defineKernel({
   name: 'optimizer_update_adam',
   file: 'optimizer_update_adam.wgsl',
   code: optimizerUpdateAdamSource,
-  libraries: [gridLibrary],
-  bindings: { parameters: 'read_write', gradients: 'read', slots: 'read_write', control: 'read' },
+  libraries: [gridLibrary, clipGradientLibrary],
+  bindings: optimizerBindings,
   parameters: {
     quads: 'u32',
     beta1: 'f32',
@@ -287,8 +311,8 @@ export const optimizerUpdateRmspropKernel = defineKernel({
   name: 'optimizer_update_rmsprop',
   file: 'optimizer_update_rmsprop.wgsl',
   code: optimizerUpdateRmspropSource,
-  libraries: [gridLibrary],
-  bindings: { parameters: 'read_write', gradients: 'read', slots: 'read_write', control: 'read' },
+  libraries: [gridLibrary, clipGradientLibrary],
+  bindings: optimizerBindings,
   parameters: {
     quads: 'u32',
     alpha: 'f32',
@@ -298,6 +322,83 @@ export const optimizerUpdateRmspropKernel = defineKernel({
     momentum: 'f32',
     centered: 'u32',
   },
+});
+
+export const optimizerUpdateAdagradKernel = defineKernel({
+  name: 'optimizer_update_adagrad',
+  file: 'optimizer_update_adagrad.wgsl',
+  code: optimizerUpdateAdagradSource,
+  libraries: [gridLibrary, clipGradientLibrary],
+  bindings: optimizerBindings,
+  parameters: { quads: 'u32', learning_rate_decay: 'f32', epsilon: 'f32', weight_decay: 'f32' },
+});
+
+export const optimizerUpdateAdadeltaKernel = defineKernel({
+  name: 'optimizer_update_adadelta',
+  file: 'optimizer_update_adadelta.wgsl',
+  code: optimizerUpdateAdadeltaSource,
+  libraries: [gridLibrary, clipGradientLibrary],
+  bindings: optimizerBindings,
+  parameters: { quads: 'u32', rho: 'f32', one_minus_rho: 'f32', epsilon: 'f32', weight_decay: 'f32' },
+});
+
+export const optimizerUpdateAdamaxKernel = defineKernel({
+  name: 'optimizer_update_adamax',
+  file: 'optimizer_update_adamax.wgsl',
+  code: optimizerUpdateAdamaxSource,
+  libraries: [gridLibrary, clipGradientLibrary],
+  bindings: optimizerBindings,
+  parameters: {
+    quads: 'u32',
+    beta1: 'f32',
+    one_minus_beta1: 'f32',
+    beta2: 'f32',
+    epsilon: 'f32',
+    weight_decay: 'f32',
+  },
+});
+
+export const optimizerUpdateNadamKernel = defineKernel({
+  name: 'optimizer_update_nadam',
+  file: 'optimizer_update_nadam.wgsl',
+  code: optimizerUpdateNadamSource,
+  libraries: [gridLibrary, clipGradientLibrary],
+  bindings: optimizerBindings,
+  parameters: {
+    quads: 'u32',
+    beta1: 'f32',
+    beta2: 'f32',
+    one_minus_beta1: 'f32',
+    one_minus_beta2: 'f32',
+    epsilon: 'f32',
+    weight_decay: 'f32',
+    decoupled: 'u32',
+  },
+});
+
+export const optimizerUpdateLionKernel = defineKernel({
+  name: 'optimizer_update_lion',
+  file: 'optimizer_update_lion.wgsl',
+  code: optimizerUpdateLionSource,
+  libraries: [gridLibrary, clipGradientLibrary],
+  bindings: optimizerBindings,
+  parameters: {
+    quads: 'u32',
+    beta1: 'f32',
+    one_minus_beta1: 'f32',
+    beta2: 'f32',
+    one_minus_beta2: 'f32',
+    weight_decay: 'f32',
+  },
+});
+
+export const optimizerUpdateAverageKernel = defineKernel({
+  name: 'optimizer_update_average',
+  file: 'optimizer_update_average.wgsl',
+  code: optimizerUpdateAverageSource,
+  libraries: [gridLibrary, clipGradientLibrary],
+  bindings: optimizerBindings,
+  parameters: { quads: 'u32' },
 });
 
 const matmulBindings = { a: 'read', b: 'read', bias: 'read', c: 'read_write' } as const;
@@ -492,6 +593,12 @@ export const KERNELS: readonly Kernel[] = [
   optimizerUpdateSgdKernel,
   optimizerUpdateAdamKernel,
   optimizerUpdateRmspropKernel,
+  optimizerUpdateAdagradKernel,
+  optimizerUpdateAdadeltaKernel,
+  optimizerUpdateAdamaxKernel,
+  optimizerUpdateNadamKernel,
+  optimizerUpdateLionKernel,
+  optimizerUpdateAverageKernel,
   matmulVec4Kernel,
   matmulScalarKernel,
   recurrentLstmForwardKernel,
