@@ -79,7 +79,9 @@ export class ProgressView {
   /** The run ended in an error, which is shown elsewhere. */
   fail(): void {
     this.#progress.value = 0;
-    this.#status.textContent = 'The training ended with an error.';
+    this.#status.textContent = this.#latest
+      ? `The training ended with an error after step ${formatCount(this.#latest.step)}.`
+      : 'Nothing was trained.';
     if (this.#latest) this.#chart.end();
   }
 
