@@ -4,6 +4,7 @@ import type { Node } from '../graph/value.js';
 import { binaryKernel, binaryMaskKernel } from './binary.js';
 import { broadcastKernel } from './broadcast.js';
 import { concatKernel } from './concat.js';
+import { ctcLossBackwardKernel, ctcLossKernel } from './ctc-loss.js';
 import { dropoutKernel } from './dropout.js';
 import { embeddingBackwardKernel, embeddingKernel } from './embedding.js';
 import { fillKernel } from './fill.js';
@@ -34,6 +35,8 @@ const KERNELS = new Map<unknown, Kernel<never>>([
   entry(binaryMaskKernel),
   entry(broadcastKernel),
   entry(concatKernel),
+  entry(ctcLossKernel),
+  entry(ctcLossBackwardKernel),
   entry(dropoutKernel),
   entry(embeddingKernel),
   entry(embeddingBackwardKernel),

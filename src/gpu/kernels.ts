@@ -1,5 +1,9 @@
 /** The catalogue of kernels: every file of `shaders/`, what it binds and its parameters, in WGSL's order and words. */
 import binarySource from '../../shaders/binary.wgsl?raw';
+import ctcLossSource from '../../shaders/ctc_loss.wgsl?raw';
+import ctcLossBackwardSource from '../../shaders/ctc_loss_backward.wgsl?raw';
+import ctcLossGradientSource from '../../shaders/ctc_loss_gradient.wgsl?raw';
+import ctcLossOccurrencesSource from '../../shaders/ctc_loss_occurrences.wgsl?raw';
 import dropoutSource from '../../shaders/dropout.wgsl?raw';
 import embeddingSource from '../../shaders/embedding.wgsl?raw';
 import embeddingBackwardSource from '../../shaders/embedding_backward.wgsl?raw';
@@ -37,19 +41,23 @@ import unarySource from '../../shaders/unary.wgsl?raw';
 import unaryBackwardSource from '../../shaders/unary_backward.wgsl?raw';
 import activationsSource from '../../shaders/lib/activations.wgsl?raw';
 import clipGradientSource from '../../shaders/lib/clip_gradient.wgsl?raw';
+import ctcStatesSource from '../../shaders/lib/ctc_states.wgsl?raw';
 import gridSource from '../../shaders/lib/grid.wgsl?raw';
 import matmulScalarSource from '../../shaders/lib/matmul_scalar.wgsl?raw';
 import matmulVec4Source from '../../shaders/lib/matmul_vec4.wgsl?raw';
 import rowReduceSource from '../../shaders/lib/row_reduce.wgsl?raw';
+import scaledSource from '../../shaders/lib/scaled.wgsl?raw';
 import threefrySource from '../../shaders/lib/threefry.wgsl?raw';
 import { defineKernel, type Kernel, type ShaderLibrary } from './kernel.js';
 
 const activationsLibrary: ShaderLibrary = { file: 'lib/activations.wgsl', code: activationsSource };
 const clipGradientLibrary: ShaderLibrary = { file: 'lib/clip_gradient.wgsl', code: clipGradientSource };
+const ctcStatesLibrary: ShaderLibrary = { file: 'lib/ctc_states.wgsl', code: ctcStatesSource };
 const gridLibrary: ShaderLibrary = { file: 'lib/grid.wgsl', code: gridSource };
 const matmulScalarLibrary: ShaderLibrary = { file: 'lib/matmul_scalar.wgsl', code: matmulScalarSource };
 const matmulVec4Library: ShaderLibrary = { file: 'lib/matmul_vec4.wgsl', code: matmulVec4Source };
 const rowReduceLibrary: ShaderLibrary = { file: 'lib/row_reduce.wgsl', code: rowReduceSource };
+const scaledLibrary: ShaderLibrary = { file: 'lib/scaled.wgsl', code: scaledSource };
 const threefryLibrary: ShaderLibrary = { file: 'lib/threefry.wgsl', code: threefrySource };
 
 export const fillKernel = defineKernel({
@@ -222,6 +230,94 @@ export const softmaxCrossEntropyDivisorKernel = defineKernel({
     has_ignored: 'u32',
     ignored: 'u32',
     accumulate: 'u32',
+  },
+});
+
+export const ctcLossKernel = defineKernel({
+  name: 'ctc_loss',
+  file: 'ctc_loss.wgsl',
+  code: ctcLossSource,
+  libraries: [ctcStatesLibrary, scaledLibrary],
+  bindings: {
+    log_probabilities: 'read',
+    targets: 'read',
+    input_lengths: 'read',
+    target_lengths: 'read',
+    alpha: 'read_write',
+    total: 'read_write',
+    loss: 'read_write',
+  },
+  parameters: {
+    time: 'u32',
+    batch: 'u32',
+    classes: 'u32',
+    labels: 'u32',
+    blank: 'u32',
+    begin: 'u32',
+    end: 'u32',
+    keep: 'u32',
+    per_label: 'u32',
+    impossible_loss: 'f32',
+  },
+});
+
+export const ctcLossBackwardKernel = defineKernel({
+  name: 'ctc_loss_backward',
+  file: 'ctc_loss_backward.wgsl',
+  code: ctcLossBackwardSource,
+  libraries: [ctcStatesLibrary, scaledLibrary],
+  bindings: {
+    log_probabilities: 'read',
+    targets: 'read',
+    input_lengths: 'read',
+    target_lengths: 'read',
+    alpha: 'read',
+    total: 'read',
+    rest: 'read_write',
+    occupancy: 'read_write',
+  },
+  parameters: {
+    time: 'u32',
+    batch: 'u32',
+    classes: 'u32',
+    labels: 'u32',
+    blank: 'u32',
+    begin: 'u32',
+    end: 'u32',
+  },
+});
+
+export const ctcLossOccurrencesKernel = defineKernel({
+  name: 'ctc_loss_occurrences',
+  file: 'ctc_loss_occurrences.wgsl',
+  code: ctcLossOccurrencesSource,
+  libraries: [gridLibrary],
+  bindings: { targets: 'read', target_lengths: 'read', occurrences: 'read_write' },
+  parameters: { batch: 'u32', classes: 'u32', labels: 'u32' },
+});
+
+export const ctcLossGradientKernel = defineKernel({
+  name: 'ctc_loss_gradient',
+  file: 'ctc_loss_gradient.wgsl',
+  code: ctcLossGradientSource,
+  libraries: [scaledLibrary, gridLibrary],
+  bindings: {
+    occupancy: 'read',
+    occurrences: 'read',
+    input_lengths: 'read',
+    target_lengths: 'read',
+    total: 'read',
+    d_loss: 'read',
+    d_log_probabilities: 'read_write',
+  },
+  parameters: {
+    time: 'u32',
+    batch: 'u32',
+    classes: 'u32',
+    labels: 'u32',
+    blank: 'u32',
+    per_label: 'u32',
+    impossible_gradient: 'f32',
   },
 });
 
@@ -587,6 +683,10 @@ export const KERNELS: readonly Kernel[] = [
   softmaxBackwardKernel,
   softmaxCrossEntropyKernel,
   softmaxCrossEntropyDivisorKernel,
+  ctcLossKernel,
+  ctcLossBackwardKernel,
+  ctcLossOccurrencesKernel,
+  ctcLossGradientKernel,
   globalNormPartialKernel,
   globalNormKernel,
   optimizerUpdateControlKernel,

@@ -3,6 +3,7 @@ export * from './binary.js';
 export * from './broadcast.js';
 export * from './cells.js';
 export * from './concat.js';
+export * from './ctc-loss.js';
 export * from './dropout.js';
 export * from './embedding.js';
 export * from './fill.js';

@@ -1,11 +1,12 @@
 /** Losses on the GPU against the reference, with every option, and their gradients. */
-import type { Graph } from '../../../src/graph/graph.js';
+import { Graph } from '../../../src/graph/graph.js';
 import * as ops from '../../../src/ops/index.js';
 import type { GpuCase } from '../case.js';
 import {
   compareExecutors,
   outputWithGradients,
   randomArray,
+  randomNumbers,
   randomTokens,
   type ComparisonOptions,
 } from '../compare-executors.js';
@@ -124,4 +125,125 @@ const crossEntropies: readonly GpuCase[] = [
   ),
 ];
 
-export const cases: readonly GpuCase[] = [...crossEntropies];
+/** A batch of CTC: what is not given is random and possible. */
+interface CtcBatch {
+  readonly T: number;
+  readonly B: number;
+  readonly C: number;
+  readonly S: number;
+  readonly blank?: number;
+  readonly targets?: Int32Array;
+  readonly inputLengths?: Int32Array;
+  readonly targetLengths?: Int32Array;
+  /** Bound of the logits. */
+  readonly spread?: number;
+  /** Highest label in use, to have the same often. */
+  readonly highest?: number;
+}
+
+function ctcFeeds(batch: CtcBatch) {
+  const { T, B, C, S, blank = 0, spread = 3, highest = C - 1 } = batch;
+  const random = randomNumbers(17);
+  const targetLengths =
+    batch.targetLengths ?? Int32Array.from({ length: B }, (_, b) => (b === 0 ? S : Math.floor(random() * S)));
+  // Enough for a blank between any two labels, where T has room for it.
+  const inputLengths =
+    batch.inputLengths ??
+    targetLengths.map((length, b) => (b === 0 ? T : Math.min(T, 2 * length + 1 + Math.floor(random() * T))));
+  const labels = Array.from({ length: C }, (_, c) => c).filter((c) => c !== blank && c <= highest);
+  const targets =
+    batch.targets ?? Int32Array.from({ length: B * S }, () => labels[Math.floor(random() * labels.length)]!);
+  return { logits: randomArray(T * B * C, 18, -spread, spread), targets, inputLengths, targetLengths };
+}
+
+function recordCtc(
+  graph: Graph,
+  { T, B, C, S, blank = 0 }: CtcBatch,
+  attributes: Partial<ops.CtcLossAttributes>,
+): void {
+  const logits = graph.input('logits', [T, B, C]);
+  const loss = ops.ctcLosses(
+    {
+      logProbabilities: ops.logSoftmax(logits),
+      targets: graph.input('targets', [B, S], 'int32'),
+      inputLengths: graph.input('inputLengths', [B], 'int32'),
+      targetLengths: graph.input('targetLengths', [B], 'int32'),
+    },
+    { blank, zeroInfinity: false, perLabel: false, ...attributes },
+  );
+  outputWithGradients(graph, { loss }, { logits });
+}
+
+function ctcCase(name: string, batch: CtcBatch, attributes: Partial<ops.CtcLossAttributes> = {}): GpuCase {
+  const { T, B, C, S } = batch;
+  return recorded(
+    `CTC [${T},${B},${C}], ${S} labels, ${name}`,
+    (graph) => recordCtc(graph, batch, attributes),
+    { feeds: ctcFeeds(batch) },
+  );
+}
+
+const ctc: readonly GpuCase[] = [
+  ctcCase('one step', { T: 1, B: 2, C: 2, S: 1 }),
+  ctcCase('lengths by chance', { T: 12, B: 5, C: 4, S: 5 }),
+  ctcCase('per label, the last class as blank', { T: 12, B: 5, C: 4, S: 5, blank: 3 }, { perLabel: true }),
+  ctcCase('one label over and over', { T: 20, B: 3, C: 3, S: 7, highest: 1 }),
+  ctcCase('states for each lane', { T: 70, B: 3, C: 5, S: 32 }),
+  ctcCase('three states a lane', { T: 150, B: 2, C: 70, S: 66 }),
+  ctcCase('hundreds of labels', { T: 700, B: 2, C: 11, S: 300 }),
+  ctcCase('empty targets, no input and padding that is no class', {
+    T: 6,
+    B: 4,
+    C: 3,
+    S: 2,
+    targets: Int32Array.of(-1, -1, 1, -1, -5, 9, 2, 2),
+    targetLengths: Int32Array.of(0, 1, 0, 2),
+    inputLengths: Int32Array.of(6, 4, 0, 3),
+  }),
+  ctcCase(
+    'inputs too short, zeroInfinity',
+    {
+      T: 6,
+      B: 4,
+      C: 3,
+      S: 3,
+      targets: Int32Array.of(1, 2, 1, 1, 1, 1, 2, 1, 2, 1, 2, 2),
+      targetLengths: Int32Array.of(3, 3, 1, 3),
+      inputLengths: Int32Array.of(2, 4, 0, 6),
+    },
+    { zeroInfinity: true },
+  ),
+  ctcCase('logits of ±10,000', { T: 9, B: 3, C: 4, S: 3, spread: 1e4 }),
+  ctcCase('more steps than one dispatch may take', { T: 30_011, B: 2, C: 2, S: 1 }),
+  ctcCase('as speech is', { T: 200, B: 32, C: 29, S: 40 }),
+  {
+    name: 'CTC without a path has infinite loss and no number for a gradient',
+    async run({ executor }) {
+      const batch: CtcBatch = {
+        T: 3,
+        B: 2,
+        C: 3,
+        S: 2,
+        targets: Int32Array.of(1, 1, 1, 2),
+        targetLengths: Int32Array.of(2, 2),
+        inputLengths: Int32Array.of(2, 3),
+      };
+      const graph = new Graph('ctc');
+      recordCtc(graph, batch, {});
+      const plan = await executor.compile(graph);
+      const { outputs } = await plan.run(
+        { ...ctcFeeds(batch), 'upstream loss': Float32Array.of(1, 1) },
+        { read: ['loss', 'd logits'] },
+      );
+      plan.dispose();
+      const [loss, gradient] = [outputs['loss']!, outputs['d logits']!];
+      const found = [...loss, gradient[0], gradient[6], gradient[3], gradient[12]].map((x) =>
+        Number.isFinite(x) ? 'finite' : String(x),
+      );
+      const wanted = ['Infinity', 'finite', 'NaN', 'NaN', 'finite', 'finite'];
+      if (found.join() !== wanted.join()) throw new Error(`got ${found.join()}, expected ${wanted.join()}`);
+    },
+  },
+];
+
+export const cases: readonly GpuCase[] = [...crossEntropies, ...ctc];
