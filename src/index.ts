@@ -105,12 +105,7 @@ export {
   stepSchedule,
   warmupSchedule,
 } from './optim/schedules.js';
-export type {
-  AdaptiveSchedule,
-  LearningRate,
-  ReduceOnPlateauOptions,
-  Schedule,
-} from './optim/schedules.js';
+export type { AdaptiveSchedule, LearningRate, ReduceOnPlateauOptions, Schedule } from './optim/schedules.js';
 export { SGD } from './optim/sgd.js';
 export type { SGDOptions } from './optim/sgd.js';
 
@@ -118,6 +113,8 @@ export type { SGDOptions } from './optim/sgd.js';
 export { ExponentialMovingAverage } from './train/moving-average.js';
 export type { ExponentialMovingAverageOptions } from './train/moving-average.js';
 export type { StepRecord } from './train/pacer.js';
+export { activityPenalty, weightPenalty } from './train/penalties.js';
+export type { Penalty, WeightPenalty } from './train/penalties.js';
 export { Trainer } from './train/trainer.js';
 export type {
   Batch,
