@@ -65,7 +65,20 @@ export type { EmbeddingOptions } from './nn/embedding.js';
 export type { Initializer } from './nn/initializers.js';
 export { Linear } from './nn/linear.js';
 export type { LinearOptions } from './nn/linear.js';
-export { crossEntropy, meanSquaredError } from './nn/losses.js';
+export {
+  binaryCrossEntropyWithLogits,
+  crossEntropy,
+  ctcLoss,
+  huber,
+  meanAbsoluteError,
+  meanSquaredError,
+} from './nn/losses.js';
+export type {
+  BinaryCrossEntropyOptions,
+  CtcLossOptions,
+  HuberOptions,
+  PointwiseReduction,
+} from './nn/losses.js';
 export { Module } from './nn/module.js';
 export type { StateMap, TensorData } from './nn/module.js';
 export { Random } from './nn/random.js';

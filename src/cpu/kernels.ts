@@ -14,6 +14,7 @@ import { linearKernel } from './linear.js';
 import { matmulKernel } from './matmul.js';
 import { optimizerUpdateKernel } from './optimizer-update.js';
 import { padKernel } from './pad.js';
+import { pointwiseLossBackwardKernel, pointwiseLossKernel } from './pointwise-loss.js';
 import { recurrentBackwardKernel, recurrentKernel } from './recurrent.js';
 import { reduceSumKernel } from './reduce-sum.js';
 import { reshapeKernel } from './reshape.js';
@@ -46,6 +47,8 @@ const KERNELS = new Map<unknown, Kernel<never>>([
   entry(matmulKernel),
   entry(optimizerUpdateKernel),
   entry(padKernel),
+  entry(pointwiseLossKernel),
+  entry(pointwiseLossBackwardKernel),
   entry(recurrentKernel),
   entry(recurrentBackwardKernel),
   entry(reduceSumKernel),

@@ -22,6 +22,8 @@ import optimizerUpdateLionSource from '../../shaders/optimizer_update_lion.wgsl?
 import optimizerUpdateNadamSource from '../../shaders/optimizer_update_nadam.wgsl?raw';
 import optimizerUpdateRmspropSource from '../../shaders/optimizer_update_rmsprop.wgsl?raw';
 import optimizerUpdateSgdSource from '../../shaders/optimizer_update_sgd.wgsl?raw';
+import pointwiseLossSource from '../../shaders/pointwise_loss.wgsl?raw';
+import pointwiseLossBackwardSource from '../../shaders/pointwise_loss_backward.wgsl?raw';
 import recurrentGruBackwardSource from '../../shaders/recurrent_gru_backward.wgsl?raw';
 import recurrentGruForwardSource from '../../shaders/recurrent_gru_forward.wgsl?raw';
 import recurrentGruForwardRowSource from '../../shaders/recurrent_gru_forward_row.wgsl?raw';
@@ -319,6 +321,30 @@ export const ctcLossGradientKernel = defineKernel({
     per_label: 'u32',
     impossible_gradient: 'f32',
   },
+});
+
+export const pointwiseLossKernel = defineKernel({
+  name: 'pointwise_loss',
+  file: 'pointwise_loss.wgsl',
+  code: pointwiseLossSource,
+  libraries: [activationsLibrary, gridLibrary],
+  bindings: { prediction: 'read', target_value: 'read', pos_weight: 'read', losses: 'read_write' },
+  parameters: { count: 'u32', kind: 'u32', pos_weights: 'u32', delta: 'f32' },
+});
+
+export const pointwiseLossBackwardKernel = defineKernel({
+  name: 'pointwise_loss_backward',
+  file: 'pointwise_loss_backward.wgsl',
+  code: pointwiseLossBackwardSource,
+  libraries: [activationsLibrary, gridLibrary],
+  bindings: {
+    prediction: 'read',
+    target_value: 'read',
+    pos_weight: 'read',
+    d_losses: 'read',
+    d: 'read_write',
+  },
+  parameters: { count: 'u32', kind: 'u32', pos_weights: 'u32', by_target: 'u32', delta: 'f32' },
 });
 
 export const globalNormPartialKernel = defineKernel({
@@ -687,6 +713,8 @@ export const KERNELS: readonly Kernel[] = [
   ctcLossBackwardKernel,
   ctcLossOccurrencesKernel,
   ctcLossGradientKernel,
+  pointwiseLossKernel,
+  pointwiseLossBackwardKernel,
   globalNormPartialKernel,
   globalNormKernel,
   optimizerUpdateControlKernel,

@@ -12,6 +12,7 @@ export * from './gradients.js';
 export * from './linear.js';
 export * from './matmul.js';
 export * from './optimizer-update.js';
+export * from './pointwise-loss.js';
 export { mean, sum } from './reduce-sum.js';
 export type { ReduceOptions } from './reduce-sum.js';
 export * from './recurrent.js';

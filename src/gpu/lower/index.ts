@@ -18,6 +18,7 @@ import { lowerLinear } from './linear.js';
 import { lowerMatmul } from './matmul.js';
 import { lowerOptimizerUpdate } from './optimizer-update.js';
 import { lowerPad } from './pad.js';
+import { lowerPointwiseLoss, lowerPointwiseLossBackward } from './pointwise-loss.js';
 import { lowerRecurrent, lowerRecurrentBackward } from './recurrent.js';
 import { lowerReduceSum } from './reduce-sum.js';
 import { lowerReshape } from './reshape.js';
@@ -46,6 +47,8 @@ const RULES: ReadonlyMap<Operation, LoweringRule> = new Map(
     lowerMatmul,
     lowerOptimizerUpdate,
     lowerPad,
+    lowerPointwiseLoss,
+    lowerPointwiseLossBackward,
     lowerRecurrent,
     lowerRecurrentBackward,
     lowerReduceSum,

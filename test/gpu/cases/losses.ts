@@ -1,5 +1,7 @@
 /** Losses on the GPU against the reference, with every option, and their gradients. */
 import { Graph } from '../../../src/graph/graph.js';
+import type { Value } from '../../../src/graph/value.js';
+import * as losses from '../../../src/nn/losses.js';
 import * as ops from '../../../src/ops/index.js';
 import type { GpuCase } from '../case.js';
 import {
@@ -246,4 +248,76 @@ const ctc: readonly GpuCase[] = [
   },
 ];
 
-export const cases: readonly GpuCase[] = [...crossEntropies, ...ctc];
+/** Losses of single numbers, with the range of their targets. */
+const POINTWISE: readonly (readonly [
+  name: string,
+  record: (x: Value, y: Value, options: losses.PointwiseReduction) => Value,
+  low: number,
+])[] = [
+  ['mean squared error', losses.meanSquaredError, -2],
+  ['mean absolute error', losses.meanAbsoluteError, -2],
+  ['Huber', (x, y, options) => losses.huber(x, y, { ...options, delta: 0.7 }), -2],
+  ['binary cross-entropy', losses.binaryCrossEntropyWithLogits, 0],
+  [
+    'binary cross-entropy with weights',
+    (x, y, options) =>
+      losses.binaryCrossEntropyWithLogits(x, y, {
+        ...options,
+        posWeight: x.graph.input('posWeight', [13]),
+        weight: x.graph.input('weight', [7, 1]),
+      }),
+    0,
+  ],
+];
+
+const pointwise: readonly GpuCase[] = POINTWISE.flatMap(([name, record, low]) =>
+  (['mean', 'sum', 'none'] as const).flatMap((reduction) =>
+    SWITCHES.map((masked) =>
+      recorded(
+        `${name} [7,13], ${reduction}${masked ? ', masked' : ''}`,
+        (graph) => {
+          const [x, y] = [graph.input('x', [7, 13]), graph.input('y', [7, 13])];
+          const mask = masked ? graph.input('mask', [7, 13]) : null;
+          outputWithGradients(graph, { loss: record(x, y, { reduction, mask }) }, { x, y });
+        },
+        {
+          feeds: {
+            x: randomArray(91, 1, -3, 3),
+            y: randomArray(91, 2, low, 1),
+            mask: randomArray(91, 3, -1, 2).map((m) => Math.max(0, m)),
+            posWeight: randomArray(13, 4, 0.2, 3),
+          },
+        },
+      ),
+    ),
+  ),
+);
+
+const extremes: readonly GpuCase[] = [
+  recorded(
+    'binary cross-entropy of logits of ±10,000',
+    (graph) => {
+      const [x, y] = [graph.input('x', [6]), graph.input('y', [6])];
+      const loss = losses.binaryCrossEntropyWithLogits(x, y, { reduction: 'none' });
+      outputWithGradients(graph, { loss }, { x });
+    },
+    { feeds: { x: Float32Array.of(1e4, -1e4, 1e4, -1e4, 90, -90), y: Float32Array.of(1, 0, 0, 1, 0, 1) } },
+  ),
+  recorded(
+    'CTC from logits, the mean over labels',
+    (graph) => {
+      const logits = graph.input('logits', [9, 4, 5]);
+      const loss = losses.ctcLoss(
+        logits,
+        graph.input('targets', [4, 3], 'int32'),
+        graph.input('inputLengths', [4], 'int32'),
+        graph.input('targetLengths', [4], 'int32'),
+        { fromLogits: true },
+      );
+      outputWithGradients(graph, { loss }, { logits });
+    },
+    { feeds: ctcFeeds({ T: 9, B: 4, C: 5, S: 3 }) },
+  ),
+];
+
+export const cases: readonly GpuCase[] = [...crossEntropies, ...ctc, ...pointwise, ...extremes];
