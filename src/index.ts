@@ -148,6 +148,7 @@ export type {
   GenerateOptions,
   LoadOptions,
   PlanOptions,
+  RestoreOptions,
 } from './text/character-model.js';
 export type { CharacterConfig } from './text/character-file.js';
 export { CharacterNetwork } from './text/character-network.js';

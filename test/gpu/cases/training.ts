@@ -10,6 +10,7 @@ import { NAdam } from '../../../src/optim/nadam.js';
 import type { Optimizer } from '../../../src/optim/optimizer.js';
 import { ReduceOnPlateau } from '../../../src/optim/schedules.js';
 import { SGD } from '../../../src/optim/sgd.js';
+import { CharacterModel } from '../../../src/text/character-model.js';
 import { ExponentialMovingAverage } from '../../../src/train/moving-average.js';
 import { Trainer, type Batch } from '../../../src/train/trainer.js';
 import { expectClose } from '../../support/compare.js';
@@ -89,6 +90,30 @@ const SETUPS: Readonly<Record<string, Setup>> = {
   },
 };
 
+const TEXT = 'ein männlein steht im walde ganz still und stumm; es hat von lauter purpur ein mäntlein um. ';
+
+const resumedCharacterModel: GpuCase = {
+  name: 'a character model: interrupted and resumed, the losses are the same to the bit',
+  async run({ executor }) {
+    const options = { batchSize: 3, sequenceLength: 8, validationFraction: 0.15, validateEvery: 2 };
+    const create = (): CharacterModel =>
+      CharacterModel.create({ executor, text: TEXT, hiddenSize: 10, numLayers: 2, dropout: 0.2, seed: 3 });
+    const whole = create();
+    const { losses } = await whole.fit(TEXT, { ...options, steps: 9 });
+    const first = create();
+    await first.fit(TEXT, { ...options, steps: 4 });
+    const second = await CharacterModel.restore(await first.checkpoint(), { executor });
+    const rest = await second.fit(TEXT, { ...options, steps: 9 });
+    check(
+      rest.losses.length === 5 && rest.losses.every((loss, i) => Object.is(loss, losses[4 + i])),
+      `losses ${String(rest.losses)} are not ${String(losses.slice(4))}`,
+    );
+    const [saved, wanted] = [await second.checkpoint(), await whole.checkpoint()];
+    check(saved.length === wanted.length && saved.every((byte, i) => byte === wanted[i]), 'the ends differ');
+    for (const model of [whole, first, second]) model.dispose();
+  },
+};
+
 function check(condition: boolean, message: string): void {
   if (!condition) throw new Error(message);
 }
@@ -149,4 +174,5 @@ export const cases: readonly GpuCase[] = [
       },
     },
   ]),
+  resumedCharacterModel,
 ];
