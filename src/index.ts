@@ -154,6 +154,8 @@ export type { CharacterConfig } from './text/character-file.js';
 export { CharacterNetwork } from './text/character-network.js';
 export type { CharacterNetworkOptions, CharacterState } from './text/character-network.js';
 export type { FitProgress, FitResult } from './text/character-training.js';
+export { ctcBeamDecode, ctcGreedyDecode } from './text/ctc-decoding.js';
+export type { CtcBeamOptions, CtcDecodeOptions, CtcHypothesis } from './text/ctc-decoding.js';
 export { LaneBatches } from './text/lane-batches.js';
 export type { LaneBatch, LaneOptions } from './text/lane-batches.js';
 export { sampleToken } from './text/sampling.js';
