@@ -79,6 +79,8 @@ export type {
   HuberOptions,
   PointwiseReduction,
 } from './nn/losses.js';
+export { accuracy, binaryAccuracy, bitsPerCharacter, perplexity, topKAccuracy } from './nn/metrics.js';
+export type { AccuracyOptions, BinaryAccuracyOptions, TopKAccuracyOptions } from './nn/metrics.js';
 export { Module } from './nn/module.js';
 export type { StateMap, TensorData } from './nn/module.js';
 export { Random } from './nn/random.js';

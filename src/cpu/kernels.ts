@@ -4,6 +4,7 @@ import type { Node } from '../graph/value.js';
 import { binaryKernel, binaryMaskKernel } from './binary.js';
 import { broadcastKernel } from './broadcast.js';
 import { concatKernel } from './concat.js';
+import { correctTopKKernel } from './correct-top-k.js';
 import { ctcLossBackwardKernel, ctcLossKernel } from './ctc-loss.js';
 import { dropoutKernel } from './dropout.js';
 import { embeddingBackwardKernel, embeddingKernel } from './embedding.js';
@@ -36,6 +37,7 @@ const KERNELS = new Map<unknown, Kernel<never>>([
   entry(binaryMaskKernel),
   entry(broadcastKernel),
   entry(concatKernel),
+  entry(correctTopKKernel),
   entry(ctcLossKernel),
   entry(ctcLossBackwardKernel),
   entry(dropoutKernel),

@@ -1,5 +1,6 @@
 /** The catalogue of kernels: every file of `shaders/`, what it binds and its parameters, in WGSL's order and words. */
 import binarySource from '../../shaders/binary.wgsl?raw';
+import correctTopKSource from '../../shaders/correct_top_k.wgsl?raw';
 import ctcLossSource from '../../shaders/ctc_loss.wgsl?raw';
 import ctcLossBackwardSource from '../../shaders/ctc_loss_backward.wgsl?raw';
 import ctcLossGradientSource from '../../shaders/ctc_loss_gradient.wgsl?raw';
@@ -345,6 +346,15 @@ export const pointwiseLossBackwardKernel = defineKernel({
     d: 'read_write',
   },
   parameters: { count: 'u32', kind: 'u32', pos_weights: 'u32', by_target: 'u32', delta: 'f32' },
+});
+
+export const correctTopKKernel = defineKernel({
+  name: 'correct_top_k',
+  file: 'correct_top_k.wgsl',
+  code: correctTopKSource,
+  libraries: [rowReduceLibrary],
+  bindings: { x: 'read', targets: 'read', correct: 'read_write' },
+  parameters: { rows: 'u32', classes: 'u32', lanes: 'u32', k: 'u32' },
 });
 
 export const globalNormPartialKernel = defineKernel({
@@ -715,6 +725,7 @@ export const KERNELS: readonly Kernel[] = [
   ctcLossGradientKernel,
   pointwiseLossKernel,
   pointwiseLossBackwardKernel,
+  correctTopKKernel,
   globalNormPartialKernel,
   globalNormKernel,
   optimizerUpdateControlKernel,

@@ -3,6 +3,7 @@ export * from './binary.js';
 export * from './broadcast.js';
 export * from './cells.js';
 export * from './concat.js';
+export * from './correct-top-k.js';
 export * from './ctc-loss.js';
 export * from './dropout.js';
 export * from './embedding.js';

@@ -9,6 +9,7 @@ import { lowerBinary, lowerBinaryMask } from './binary.js';
 import { lowerBroadcast } from './broadcast.js';
 import { lowerConcat } from './concat.js';
 import { LoweringContext, type LoweringRule } from './context.js';
+import { lowerCorrectTopK } from './correct-top-k.js';
 import { lowerCtcLoss, lowerCtcLossBackward } from './ctc-loss.js';
 import { lowerDropout } from './dropout.js';
 import { lowerEmbedding, lowerEmbeddingBackward } from './embedding.js';
@@ -36,6 +37,7 @@ const RULES: ReadonlyMap<Operation, LoweringRule> = new Map(
     lowerBinaryMask,
     lowerBroadcast,
     lowerConcat,
+    lowerCorrectTopK,
     lowerCtcLoss,
     lowerCtcLossBackward,
     lowerDropout,

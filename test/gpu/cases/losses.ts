@@ -320,4 +320,40 @@ const extremes: readonly GpuCase[] = [
   ),
 ];
 
-export const cases: readonly GpuCase[] = [...crossEntropies, ...ctc, ...pointwise, ...extremes];
+const metrics: readonly GpuCase[] = [
+  ...([1, 3, 9] as const).flatMap((k) =>
+    [7, 600].map((V) =>
+      recorded(
+        `correctTopK [70,${V}], k ${k}`,
+        (graph) => {
+          const scores = graph.input('scores', [7, 10, V]);
+          const correct = ops.correctTopK(scores, graph.input('targets', [7, 10], 'int32'), { k });
+          graph.output('correct', correct);
+          graph.output('accuracy', ops.mean(correct));
+        },
+        {
+          feeds: {
+            // Few different scores, so that many are equal.
+            scores: randomArray(70 * V, 9, 0, 12).map(Math.floor),
+            targets: randomTokens(70, V + 4, 10).map((target) => target - 2),
+          },
+        },
+      ),
+    ),
+  ),
+  recorded(
+    'correctTopK of a score that is no number',
+    (graph) => {
+      const scores = graph.input('scores', [3, 3]);
+      graph.output('correct', ops.correctTopK(scores, graph.input('targets', [3], 'int32'), { k: 3 }));
+    },
+    {
+      feeds: {
+        scores: Float32Array.of(1, NaN, 2, NaN, NaN, NaN, 1, 2, 3),
+        targets: Int32Array.of(1, 0, 0),
+      },
+    },
+  ),
+];
+
+export const cases: readonly GpuCase[] = [...crossEntropies, ...ctc, ...pointwise, ...extremes, ...metrics];
