@@ -80,20 +80,19 @@ async function train(
 ): Promise<TrainOutcome> {
   const { further, onEvent } = options;
   const settings = readSettings();
-  let announced: ModelFacts | null = null;
   return during('training', async (signal) => {
     view.begin(source.name, settings.steps, { further });
     try {
       const text = await source.load();
+      view.preparing();
       const outcome = await client.call(
         { type: 'train', text, textName: source.name, settings, further },
         {
           signal,
           transfer: [text],
           onEvent: (event) => {
-            if (event.type === 'ready') announced = event.model;
-            // Until its first step succeeds, the worker keeps the model that was there before.
-            if (event.type === 'step' && event.step === 1 && announced) showModel(announced);
+            // Until then, the worker keeps the model that was there before.
+            if (event.type === 'ready') showModel(event.model);
             view.show(event);
             onEvent?.(event);
           },

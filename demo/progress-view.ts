@@ -14,7 +14,6 @@ export class ProgressView {
   readonly #progress = element('progress', HTMLProgressElement);
   readonly #samples = element('samples', HTMLOListElement);
   #run: { readonly text: string; readonly steps: number; readonly further: boolean } | null = null;
-  #model: ModelFacts | null = null;
   #latest: StepReport | null = null;
   #scheduled = false;
 
@@ -30,15 +29,18 @@ export class ProgressView {
     this.#progress.removeAttribute('value');
   }
 
+  /** The text is there; kernels are compiled and the first step is made. */
+  preparing(): void {
+    this.#status.textContent = 'Preparing the model…';
+  }
+
   /** Something happened. */
   show(event: WorkerEvent): void {
     switch (event.type) {
       case 'ready':
-        this.#model = event.model;
-        this.#status.textContent = `Preparing ${event.model.kind} for ${formatCount(event.characters)} characters…`;
+        this.#start(event.model, event.characters);
         break;
       case 'step':
-        if (event.step === 1) this.#start();
         this.#chart.add(event.step, event.loss, event.validationLoss);
         if (event.validationLoss !== undefined) set('validation-loss', formatLoss(event.validationLoss));
         this.#latest = event;
@@ -77,7 +79,9 @@ export class ProgressView {
   /** The run ended in an error, which is shown elsewhere. */
   fail(): void {
     this.#progress.value = 0;
-    this.#status.textContent = 'The training ended with an error.';
+    this.#status.textContent = this.#latest
+      ? `The training ended with an error after step ${formatCount(this.#latest.step)}.`
+      : 'Nothing was trained.';
     if (this.#latest) this.#chart.end();
   }
 
@@ -86,12 +90,12 @@ export class ProgressView {
     this.#status.textContent = `${name} is loaded: let it write, or train it further.`;
   }
 
-  #start(): void {
+  #start({ kind, adapter }: ModelFacts, characters: number): void {
     const { text, steps, further } = this.#run!;
-    this.#chart.begin(steps, `${this.#model?.kind ?? 'Model'} on ${text}`, { further });
+    this.#chart.begin(steps, `${kind} on ${text}`, { further });
     if (!further) this.#samples.replaceChildren();
     if (!further) set('validation-loss', '–');
-    this.#status.textContent = `Training on ${this.#model?.adapter ?? 'this machine'}.`;
+    this.#status.textContent = `Training on ${formatCount(characters)} characters of ${text}, on ${adapter}.`;
   }
 
   #schedule(): void {

@@ -119,6 +119,7 @@ export interface Replies {
 
 /** What the worker tells while it works. */
 export type WorkerEvent =
+  /** The first step is done: the text and the sizes are good. */
   | { readonly type: 'ready'; readonly model: ModelFacts; readonly characters: number }
   | ({ readonly type: 'step' } & StepReport)
   | { readonly type: 'sample'; readonly step: number; readonly text: string }

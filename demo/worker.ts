@@ -23,7 +23,7 @@ type Emit = (event: WorkerEvent) => void;
 type RequestOf<K extends Request['type']> = Extract<Request, { type: K }>;
 
 const running = new Map<number, AbortController>();
-const executors = new Map<Settings['backend'], Executor>();
+const executors = new Map<Settings['backend'], Promise<Executor>>();
 let model: CharacterModel | null = null;
 
 addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
@@ -69,12 +69,13 @@ async function perform(request: Request, emit: Emit, signal: AbortSignal): Promi
   }
 }
 
-/** One executor a backend, opened when it is first wanted. */
-async function open(backend: Settings['backend']): Promise<Executor> {
+/** One executor a backend, opened when it is first wanted; after a failure, the next call tries again. */
+function open(backend: Settings['backend']): Promise<Executor> {
   let executor = executors.get(backend);
   if (!executor) {
-    executor = await createExecutor({ backend });
+    executor = createExecutor({ backend });
     executors.set(backend, executor);
+    executor.catch(() => executors.delete(backend));
   }
   return executor;
 }
@@ -82,7 +83,10 @@ async function open(backend: Settings['backend']): Promise<Executor> {
 /** After a lost device nothing on it can be used: the next request opens a new one. */
 function forgetDevice(): void {
   if (model?.executor.kind === 'webgpu') model = null;
-  executors.get('webgpu')?.dispose();
+  executors.get('webgpu')?.then(
+    (executor) => executor.dispose(),
+    () => undefined,
+  );
   executors.delete('webgpu');
 }
 
@@ -103,11 +107,11 @@ async function train(
   let secondsToFirstStep = 0;
   // A run that fails before its first step leaves the model that was there before.
   const adopt = (): void => {
+    emit({ type: 'ready', model: facts, characters: countCharacters(text) });
     secondsToFirstStep = (performance.now() - began) / 1000;
     if (model !== trained) model?.dispose();
     model = trained;
   };
-  emit({ type: 'ready', model: facts, characters: text.length });
   try {
     const result = await trained.fit(text, {
       batchSize,
@@ -151,6 +155,13 @@ async function train(
   } finally {
     if (model !== trained) trained.dispose();
   }
+}
+
+/** Code points, as the model sees the text. */
+function countCharacters(text: string): number {
+  let count = 0;
+  for (let index = 0; index < text.length; index += text.codePointAt(index)! > 0xffff ? 2 : 1) count++;
+  return count;
 }
 
 /** What the library would find out only when the first sample is due. */

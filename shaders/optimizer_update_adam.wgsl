@@ -1,4 +1,4 @@
-// Adam and AdamW as torch.optim: g ← scale·g (+ λ·p), or p ← p·(1 − lr·λ) when decoupled;
+// Adam and AdamW as torch.optim: g ← clip(g) (+ λ·p), or p ← p·(1 − lr·λ) when decoupled;
 // m ← β1·m + (1−β1)·g, v ← β2·v + (1−β2)·g²; p ← p − lr·(m/(1−β1ᵗ))/(sqrt(v)/sqrt(1−β2ᵗ) + ε).
 //
 //   parameters  [4·quads] flat; updated in place
@@ -33,7 +33,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) workgr
   }
   let learning_rate = control[2];
   var p = parameters[i];
-  var g = gradients[i] * control[1];
+  var g = clip_gradient(gradients[i], control[1], control[7]);
   if (params.decoupled != 0u) {
     p *= 1.0 - learning_rate * params.weight_decay;
   } else {

@@ -1,4 +1,4 @@
-// RMSprop as torch.optim.RMSprop: g ← scale·g + λ·p; v ← α·v + (1−α)·g²; centered: a ← α·a + (1−α)·g and
+// RMSprop as torch.optim.RMSprop: g ← clip(g) + λ·p; v ← α·v + (1−α)·g²; centered: a ← α·a + (1−α)·g and
 // d = sqrt(v − a²) + ε, else d = sqrt(v) + ε; b ← μ·b + g/d, p ← p − lr·b with momentum, p − lr·g/d without.
 //
 //   parameters  [4·quads] flat; updated in place
@@ -32,7 +32,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) workgr
   }
   let learning_rate = control[2];
   var p = parameters[i];
-  var g = gradients[i] * control[1];
+  var g = clip_gradient(gradients[i], control[1], control[7]);
   g += params.weight_decay * p;
   let v = params.alpha * slots[i] + params.one_minus_alpha * g * g;
   slots[i] = v;

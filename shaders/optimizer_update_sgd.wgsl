@@ -1,4 +1,4 @@
-// SGD as torch.optim.SGD: g ← scale·g + λ·p; m ← μ·m + (1 − dampening)·g (m ← g at the first update);
+// SGD as torch.optim.SGD: g ← clip(g) + λ·p; m ← μ·m + (1 − dampening)·g (m ← g at the first update);
 // p ← p − lr·(g + μ·m) with nesterov, p − lr·m with momentum, p − lr·g without.
 //
 //   parameters  [4·quads] flat; updated in place
@@ -30,7 +30,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) workgr
   }
   let learning_rate = control[2];
   var p = parameters[i];
-  var g = gradients[i] * control[1];
+  var g = clip_gradient(gradients[i], control[1], control[7]);
   g += params.weight_decay * p;
   if (params.momentum != 0.0) {
     var m = g;

@@ -26,7 +26,7 @@ fn apply(kind: u32, v: f32) -> f32 {
     case 7u: { return safe_tanh(vec4f(v)).x; }
     case 8u: { return safe_sigmoid(vec4f(v)).x; }
     case 9u: { return max(v, 0.0); }
-    case 10u: { return max(v, 0.0) + log(1.0 + exp(-min(abs(v), 80.0))); }
+    case 10u: { return safe_softplus(vec4f(v)).x; }
     default: { return v; }
   }
 }

@@ -67,7 +67,22 @@ export type { EmbeddingOptions } from './nn/embedding.js';
 export type { Initializer, InitializerOption, InitializerSpec } from './nn/initializers.js';
 export { Linear } from './nn/linear.js';
 export type { LinearOptions } from './nn/linear.js';
-export { crossEntropy, meanSquaredError } from './nn/losses.js';
+export {
+  binaryCrossEntropyWithLogits,
+  crossEntropy,
+  ctcLoss,
+  huber,
+  meanAbsoluteError,
+  meanSquaredError,
+} from './nn/losses.js';
+export type {
+  BinaryCrossEntropyOptions,
+  CtcLossOptions,
+  HuberOptions,
+  PointwiseReduction,
+} from './nn/losses.js';
+export { accuracy, binaryAccuracy, bitsPerCharacter, perplexity, topKAccuracy } from './nn/metrics.js';
+export type { AccuracyOptions, BinaryAccuracyOptions, TopKAccuracyOptions } from './nn/metrics.js';
 export { Module } from './nn/module.js';
 export type { StateMap, TensorData } from './nn/module.js';
 export { Random } from './nn/random.js';
@@ -83,17 +98,42 @@ export type {
 } from './nn/recurrent-options.js';
 
 // Optimizers
+export { Adadelta } from './optim/adadelta.js';
+export type { AdadeltaOptions } from './optim/adadelta.js';
+export { Adagrad } from './optim/adagrad.js';
+export type { AdagradOptions } from './optim/adagrad.js';
 export { Adam, AdamW } from './optim/adam.js';
 export type { AdamOptions } from './optim/adam.js';
+export { Adamax } from './optim/adamax.js';
+export type { AdamaxOptions } from './optim/adamax.js';
+export { Lion } from './optim/lion.js';
+export type { LionOptions } from './optim/lion.js';
+export { NAdam } from './optim/nadam.js';
+export type { NAdamOptions } from './optim/nadam.js';
 export { Optimizer, OptimizerState } from './optim/optimizer.js';
-export type { OptimizerScalars } from './optim/optimizer.js';
+export type { OptimizerOptions, OptimizerScalars } from './optim/optimizer.js';
+export type { ParameterGroup, ParameterMatch } from './optim/parameter-groups.js';
 export { RMSprop } from './optim/rmsprop.js';
 export type { RMSpropOptions } from './optim/rmsprop.js';
+export {
+  cosineSchedule,
+  exponentialSchedule,
+  oneCycleSchedule,
+  ReduceOnPlateau,
+  sequentialSchedule,
+  stepSchedule,
+  warmupSchedule,
+} from './optim/schedules.js';
+export type { AdaptiveSchedule, LearningRate, ReduceOnPlateauOptions, Schedule } from './optim/schedules.js';
 export { SGD } from './optim/sgd.js';
 export type { SGDOptions } from './optim/sgd.js';
 
 // Training
+export { ExponentialMovingAverage } from './train/moving-average.js';
+export type { ExponentialMovingAverageOptions } from './train/moving-average.js';
 export type { StepRecord } from './train/pacer.js';
+export { activityPenalty, weightPenalty } from './train/penalties.js';
+export type { Penalty, WeightPenalty } from './train/penalties.js';
 export { Trainer } from './train/trainer.js';
 export type {
   Batch,
@@ -114,11 +154,14 @@ export type {
   GenerateOptions,
   LoadOptions,
   PlanOptions,
+  RestoreOptions,
 } from './text/character-model.js';
 export type { CharacterConfig } from './text/character-file.js';
 export { CharacterNetwork } from './text/character-network.js';
 export type { CharacterNetworkOptions, CharacterState } from './text/character-network.js';
 export type { FitProgress, FitResult } from './text/character-training.js';
+export { ctcBeamDecode, ctcGreedyDecode } from './text/ctc-decoding.js';
+export type { CtcBeamOptions, CtcDecodeOptions, CtcHypothesis } from './text/ctc-decoding.js';
 export { LaneBatches } from './text/lane-batches.js';
 export type { LaneBatch, LaneOptions } from './text/lane-batches.js';
 export { sampleToken } from './text/sampling.js';

@@ -4,6 +4,8 @@ import type { Node } from '../graph/value.js';
 import { binaryKernel, binaryMaskKernel } from './binary.js';
 import { broadcastKernel } from './broadcast.js';
 import { concatKernel } from './concat.js';
+import { correctTopKKernel } from './correct-top-k.js';
+import { ctcLossBackwardKernel, ctcLossKernel } from './ctc-loss.js';
 import { dropoutKernel } from './dropout.js';
 import { embeddingBackwardKernel, embeddingKernel } from './embedding.js';
 import { fillKernel } from './fill.js';
@@ -13,6 +15,7 @@ import { linearKernel } from './linear.js';
 import { matmulKernel } from './matmul.js';
 import { optimizerUpdateKernel } from './optimizer-update.js';
 import { padKernel } from './pad.js';
+import { pointwiseLossBackwardKernel, pointwiseLossKernel } from './pointwise-loss.js';
 import { recurrentBackwardKernel, recurrentKernel } from './recurrent.js';
 import { reduceSumKernel } from './reduce-sum.js';
 import { reshapeKernel } from './reshape.js';
@@ -35,6 +38,9 @@ const KERNELS = new Map<unknown, Kernel<never>>([
   entry(binaryMaskKernel),
   entry(broadcastKernel),
   entry(concatKernel),
+  entry(correctTopKKernel),
+  entry(ctcLossKernel),
+  entry(ctcLossBackwardKernel),
   entry(dropoutKernel),
   entry(embeddingKernel),
   entry(embeddingBackwardKernel),
@@ -44,6 +50,8 @@ const KERNELS = new Map<unknown, Kernel<never>>([
   entry(matmulKernel),
   entry(optimizerUpdateKernel),
   entry(padKernel),
+  entry(pointwiseLossKernel),
+  entry(pointwiseLossBackwardKernel),
   entry(recurrentKernel),
   entry(recurrentBackwardKernel),
   entry(reduceSumKernel),

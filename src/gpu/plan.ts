@@ -16,7 +16,7 @@ import { describeProgram, groupSteps } from './describe.js';
 import { writeParameters, type Parameters, type ParameterValues } from './kernel.js';
 import { planMemory, type Lifetime, type MemoryLayout, type Storage, type View } from './memory.js';
 import { PARAMETER_BYTES, type CompiledKernel, type PipelineCache } from './pipelines.js';
-import type { DispatchStep, Program } from './program.js';
+import { dispatchesOf, type DispatchStep, type Program } from './program.js';
 import type { VariableStore } from './variables.js';
 
 /** What a plan needs of its executor. */
@@ -125,7 +125,7 @@ export class GpuPlan implements Plan {
     this.#buffers = buffers;
     this.#updated = program.updated.map(({ variable }) => variable!);
     [this.#parameters, this.#parameterGroup] = this.#uploadParameters();
-    const dispatches = program.steps.filter((step): step is DispatchStep => step.type === 'dispatch');
+    const dispatches = dispatchesOf(program);
     this.statistics = {
       dispatches: dispatches.length,
       submits: 1,
@@ -562,7 +562,7 @@ function checkFeed(culprit: string, feed: Feed | undefined, dtype: 'float32' | '
 /** Throws unless the numbers lie within the range. Those in a buffer of the device are not seen here. */
 function checkRange(culprit: string, feed: Feed, [min, max]: readonly [number, number]): void {
   if (isForeign(feed)) return;
-  const numbers = typeof feed === 'number' ? [feed] : (feed as HostArray);
+  const numbers = typeof feed === 'number' ? [feed] : feed;
   for (let i = 0; i < numbers.length; i++) {
     const number = numbers[i]!;
     if (number >= min && number <= max) continue;

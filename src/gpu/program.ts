@@ -64,3 +64,14 @@ export interface Program {
   /** Variables it leaves changed. */
   readonly updated: readonly Storage[];
 }
+
+/** The dispatches of one run, with those that make packed copies of what the run itself updates anew. */
+export function dispatchesOf({ packings, steps, updated }: Program): DispatchStep[] {
+  const changing = new Set(updated.map(({ variable }) => variable));
+  const repacked = packings.filter(({ storage }) =>
+    storage.variables?.some((variable) => changing.has(variable)),
+  );
+  return [...repacked.flatMap((packing) => packing.steps), ...steps].filter(
+    (step): step is DispatchStep => step.type === 'dispatch',
+  );
+}

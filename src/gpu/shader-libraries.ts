@@ -19,6 +19,9 @@ import recurrentRnnForwardSource from '../../shaders/lib/recurrent_rnn_forward.w
 import recurrentStateSource from '../../shaders/lib/recurrent_state.wgsl?raw';
 import rowReduceSource from '../../shaders/lib/row_reduce.wgsl?raw';
 import threefrySource from '../../shaders/lib/threefry.wgsl?raw';
+import clipGradientSource from '../../shaders/lib/clip_gradient.wgsl?raw';
+import ctcStatesSource from '../../shaders/lib/ctc_states.wgsl?raw';
+import scaledSource from '../../shaders/lib/scaled.wgsl?raw';
 import type { ShaderLibrary } from './kernel.js';
 
 export const activationsLibrary: ShaderLibrary = { file: 'lib/activations.wgsl', code: activationsSource };
@@ -86,3 +89,9 @@ export const recurrentPlainLibrary: ShaderLibrary = {
   file: 'lib/recurrent_plain.wgsl',
   code: recurrentPlainSource,
 };
+export const clipGradientLibrary: ShaderLibrary = {
+  file: 'lib/clip_gradient.wgsl',
+  code: clipGradientSource,
+};
+export const ctcStatesLibrary: ShaderLibrary = { file: 'lib/ctc_states.wgsl', code: ctcStatesSource };
+export const scaledLibrary: ShaderLibrary = { file: 'lib/scaled.wgsl', code: scaledSource };

@@ -1,5 +1,6 @@
 /** Checks that shape rules share: presence, element type, rank and shape of an input, each named in its message. */
 import { ArgumentError, ShapeError } from '../graph/errors.js';
+import { checkChoice } from '../graph/options.js';
 import { formatShape, sameShape, type Shape } from '../graph/shape.js';
 import type { DType, ValueSpec } from '../graph/value.js';
 
@@ -88,6 +89,11 @@ export function checkNumbers(culprit: string, spec: ValueSpec): void {
     problem: 'the input is a residual, which has no numbers to give',
     remedy: 'use another output of that operation',
   });
+}
+
+/** Throws unless `reduction` says how losses become one: `mean`, `sum`, or that they stay as they are: `none`. */
+export function checkReduction(culprit: string, reduction: unknown): void {
+  checkChoice(culprit, 'reduction', reduction, ['mean', 'sum', 'none']);
 }
 
 /** The one output gradient of an operation with a single output. */

@@ -1,13 +1,11 @@
 /** Adam, and AdamW with its decoupled weight decay. */
-import { ArgumentError } from '../graph/errors.js';
 import { checkNumber, checkOptions } from '../graph/options.js';
 import type { AdamRule } from '../ops/optimizer-update.js';
-import { Optimizer } from './optimizer.js';
+import { checkBetas } from './betas.js';
+import { Optimizer, OPTIMIZER_OPTIONS, type OptimizerOptions } from './optimizer.js';
 
-/** Options of {@link Adam} and {@link AdamW}, with PyTorch's defaults. */
-export interface AdamOptions {
-  /** Default 1e-3. */
-  readonly learningRate?: number;
+/** Options of {@link Adam} and {@link AdamW}, with PyTorch's defaults; the learning rate's is 1e-3. */
+export interface AdamOptions extends OptimizerOptions {
   /** Decay of the first and second moment. Default [0.9, 0.999]. */
   readonly betas?: readonly [number, number];
   /** Added to the denominator. Default 1e-8. */
@@ -17,14 +15,9 @@ export interface AdamOptions {
 }
 
 function adamRule(name: string, options: AdamOptions, decoupled: boolean): AdamRule {
-  checkOptions(name, options, ['learningRate', 'betas', 'epsilon', 'weightDecay']);
+  checkOptions(name, options, [...OPTIMIZER_OPTIONS, 'betas', 'epsilon', 'weightDecay']);
   const { betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = decoupled ? 1e-2 : 0 } = options;
-  if (!Array.isArray(betas) || (betas as readonly unknown[]).length !== 2) {
-    throw new ArgumentError({ culprit: name, problem: 'betas is not a pair', remedy: 'pass two numbers' });
-  }
-  const [beta1, beta2] = betas as readonly [number, number];
-  checkNumber(name, 'betas[0]', beta1, { min: 0, below: 1 });
-  checkNumber(name, 'betas[1]', beta2, { min: 0, below: 1 });
+  const [beta1, beta2] = checkBetas(name, betas);
   checkNumber(name, 'epsilon', epsilon, { min: 0 });
   checkNumber(name, 'weightDecay', weightDecay, { min: 0 });
   return { name: 'adam', beta1, beta2, epsilon, weightDecay, decoupled };
@@ -34,7 +27,10 @@ function adamRule(name: string, options: AdamOptions, decoupled: boolean): AdamR
 export class Adam extends Optimizer {
   /** @throws ArgumentError for an option out of range or unknown */
   constructor(options: AdamOptions = {}) {
-    super('Adam', adamRule('Adam', options, false), options.learningRate ?? 1e-3);
+    super('Adam', adamRule('Adam', options, false), {
+      ...options,
+      learningRate: options.learningRate ?? 1e-3,
+    });
   }
 }
 
@@ -42,6 +38,9 @@ export class Adam extends Optimizer {
 export class AdamW extends Optimizer {
   /** @throws ArgumentError for an option out of range or unknown */
   constructor(options: AdamOptions = {}) {
-    super('AdamW', adamRule('AdamW', options, true), options.learningRate ?? 1e-3);
+    super('AdamW', adamRule('AdamW', options, true), {
+      ...options,
+      learningRate: options.learningRate ?? 1e-3,
+    });
   }
 }

@@ -1,11 +1,9 @@
 /** RMSprop. */
 import { checkFlag, checkNumber, checkOptions } from '../graph/options.js';
-import { Optimizer } from './optimizer.js';
+import { Optimizer, OPTIMIZER_OPTIONS, type OptimizerOptions } from './optimizer.js';
 
-/** Options of {@link RMSprop}, with PyTorch's defaults. */
-export interface RMSpropOptions {
-  /** Default 1e-2. */
-  readonly learningRate?: number;
+/** Options of {@link RMSprop}, with PyTorch's defaults; the learning rate's is 1e-2. */
+export interface RMSpropOptions extends OptimizerOptions {
   /** Decay of the mean square. Default 0.99. */
   readonly alpha?: number;
   /** Added to the denominator. Default 1e-8. */
@@ -23,20 +21,21 @@ export class RMSprop extends Optimizer {
   /** @throws ArgumentError for an option out of range or unknown */
   constructor(options: RMSpropOptions = {}) {
     checkOptions('RMSprop', options, [
-      'learningRate',
+      ...OPTIMIZER_OPTIONS,
       'alpha',
       'epsilon',
       'weightDecay',
       'momentum',
       'centered',
     ]);
-    const { learningRate = 1e-2, alpha = 0.99, epsilon = 1e-8, weightDecay = 0, momentum = 0 } = options;
+    const { alpha = 0.99, epsilon = 1e-8, weightDecay = 0, momentum = 0 } = options;
     const { centered = false } = options;
     checkNumber('RMSprop', 'alpha', alpha, { min: 0 });
     checkNumber('RMSprop', 'epsilon', epsilon, { min: 0 });
     checkNumber('RMSprop', 'weightDecay', weightDecay, { min: 0 });
     checkNumber('RMSprop', 'momentum', momentum, { min: 0 });
     checkFlag('RMSprop', 'centered', centered);
-    super('RMSprop', { name: 'rmsprop', alpha, epsilon, weightDecay, momentum, centered }, learningRate);
+    const rule = { name: 'rmsprop', alpha, epsilon, weightDecay, momentum, centered } as const;
+    super('RMSprop', rule, { ...options, learningRate: options.learningRate ?? 1e-2 });
   }
 }

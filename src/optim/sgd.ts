@@ -1,12 +1,10 @@
 /** Stochastic gradient descent. */
 import { ArgumentError } from '../graph/errors.js';
 import { checkFlag, checkNumber, checkOptions } from '../graph/options.js';
-import { Optimizer } from './optimizer.js';
+import { Optimizer, OPTIMIZER_OPTIONS, type OptimizerOptions } from './optimizer.js';
 
-/** Options of {@link SGD}, with PyTorch's defaults. */
-export interface SGDOptions {
-  /** Default 1e-3. */
-  readonly learningRate?: number;
+/** Options of {@link SGD}, with PyTorch's defaults; the learning rate's is 1e-3. */
+export interface SGDOptions extends OptimizerOptions {
   /** Default 0. */
   readonly momentum?: number;
   /** Default 0. */
@@ -21,8 +19,8 @@ export interface SGDOptions {
 export class SGD extends Optimizer {
   /** @throws ArgumentError for an option out of range or unknown */
   constructor(options: SGDOptions = {}) {
-    checkOptions('SGD', options, ['learningRate', 'momentum', 'dampening', 'nesterov', 'weightDecay']);
-    const { learningRate = 1e-3, momentum = 0, dampening = 0, nesterov = false, weightDecay = 0 } = options;
+    checkOptions('SGD', options, [...OPTIMIZER_OPTIONS, 'momentum', 'dampening', 'nesterov', 'weightDecay']);
+    const { momentum = 0, dampening = 0, nesterov = false, weightDecay = 0 } = options;
     checkNumber('SGD', 'momentum', momentum, { min: 0 });
     checkNumber('SGD', 'dampening', dampening);
     checkFlag('SGD', 'nesterov', nesterov);
@@ -34,6 +32,7 @@ export class SGD extends Optimizer {
         remedy: 'set momentum above 0 and dampening 0, or leave nesterov off',
       });
     }
-    super('SGD', { name: 'sgd', momentum, dampening, nesterov, weightDecay }, learningRate);
+    const rule = { name: 'sgd', momentum, dampening, nesterov, weightDecay } as const;
+    super('SGD', rule, { ...options, learningRate: options.learningRate ?? 1e-3 });
   }
 }

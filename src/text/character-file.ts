@@ -22,14 +22,18 @@ const REMEDY = 'load a file that CharacterModel.save() wrote';
 
 /** The file as bytes. PyTorch's `load_state_dict` takes its tensors as they are named. */
 export function writeCharacterFile({ config, tokenizer, state }: CharacterFile): Uint8Array {
-  const json = JSON.stringify({ ...config, characters: tokenizer.characters.join('') });
   return writeSafetensors(
     state,
     new Map([
       ['format', FORMAT],
-      ['config', json],
+      ['config', writeConfig(config, tokenizer)],
     ]),
   );
+}
+
+/** Settings and vocabulary as JSON. */
+export function writeConfig(config: CharacterConfig, tokenizer: CharacterTokenizer): string {
+  return JSON.stringify({ ...config, characters: tokenizer.characters.join('') });
 }
 
 /**
@@ -43,7 +47,19 @@ export function readCharacterFile(bytes: Uint8Array | ArrayBuffer): CharacterFil
     const problem = format === undefined ? 'is missing' : `is "${format}", not "${FORMAT}"`;
     throw new FormatError({ culprit: `${CULPRIT}, format`, problem, remedy: REMEDY });
   }
-  const json = parseJson(metadata.get('config') ?? 'null', `${CULPRIT}, config`);
+  return { ...readConfig(metadata.get('config') ?? 'null', tensors.size), state: tensors };
+}
+
+/**
+ * Reads what {@link writeConfig} wrote.
+ * @param tensorCount how many tensors there are, which tells whether the number of layers can be true
+ * @throws FormatError naming the field at fault
+ */
+export function readConfig(
+  text: string,
+  tensorCount: number,
+): { readonly config: CharacterConfig; readonly tokenizer: CharacterTokenizer } {
+  const json = parseJson(text, `${CULPRIT}, config`);
   if (!(json instanceof Map)) fail('config', 'is not an object');
   const fields = json as JsonObject;
   const known = ['cell', 'nonlinearity', 'embeddingSize', 'hiddenSize', 'numLayers', 'dropout', 'characters'];
@@ -57,10 +73,10 @@ export function readCharacterFile(bytes: Uint8Array | ArrayBuffer): CharacterFil
     dropout: probability(fields.get('dropout')),
   };
   const wanted = 3 + 4 * config.numLayers;
-  if (tensors.size !== wanted) {
-    fail('numLayers', `is ${config.numLayers}, which makes ${wanted} tensors; the file has ${tensors.size}`);
+  if (tensorCount !== wanted) {
+    fail('numLayers', `is ${config.numLayers}, which makes ${wanted} tensors; the file has ${tensorCount}`);
   }
-  return { config, tokenizer: readVocabulary(fields.get('characters')), state: tensors };
+  return { config, tokenizer: readVocabulary(fields.get('characters')) };
 }
 
 /** Runs `load`, telling mistakes of the file from mistakes of the caller. */

@@ -2,13 +2,17 @@
 import { ArgumentError, DisposedError, TextError, throwIfAborted } from '../graph/errors.js';
 import type { Executor, MemoryUsage, Plan, PlanStatistics } from '../graph/executor.js';
 import { checkNumber, checkOptions, checkWhole } from '../graph/options.js';
+import { CheckpointReader, CheckpointWriter } from '../io/checkpoint.js';
 import { Random, randomSeed } from '../nn/random.js';
 import { Adam } from '../optim/adam.js';
 import { Optimizer } from '../optim/optimizer.js';
+import { learningRateAt, type LearningRate } from '../optim/schedules.js';
 import {
   blamingFile,
   readCharacterFile,
+  readConfig,
   writeCharacterFile,
+  writeConfig,
   type CharacterConfig,
 } from './character-file.js';
 import { CharacterNetwork, type CharacterNetworkOptions } from './character-network.js';
@@ -44,10 +48,15 @@ export interface FitOptions {
    * optimizer, or with none, goes on with them.
    */
   readonly optimizer?: Optimizer;
-  /** Set on the optimizer before each step: a number, or a function of the step, counted from 1. */
-  readonly learningRate?: number | ((step: number) => number);
+  /**
+   * Instead of the optimizer's own: a number, a function of the step counted from 1, or a schedule that
+   * follows the validation loss, such as `ReduceOnPlateau`.
+   */
+  readonly learningRate?: LearningRate;
   /** Gradients are scaled down to this global norm; 0 for no clipping. Default 5. */
   readonly clipNorm?: number;
+  /** Then each element of a gradient is held within ± this; 0 for no bound. Default 0. */
+  readonly clipValue?: number;
   /** Which part of the text, from its end, is held out for validation: 0 ≤ f < 1. Default 0: none. */
   readonly validationFraction?: number;
   /** Validate after every so many steps, and after the last. Default 0: after the last only. */
@@ -81,6 +90,13 @@ export interface PlanOptions {
   readonly sequenceLength?: number;
   /** Of a training step, the default, or of a validation. */
   readonly training?: boolean;
+}
+
+/** Options of {@link CharacterModel.restore}. */
+export interface RestoreOptions {
+  readonly executor: Executor;
+  /** One of the kind and settings that the checkpoint was made with. Default: that of `fit`, Adam. */
+  readonly optimizer?: Optimizer;
 }
 
 /** Options of {@link CharacterModel.load}. */
@@ -206,16 +222,17 @@ export class CharacterModel {
     this.#checkAlive();
     checkOptions('fit', options, FIT_OPTIONS);
     const { steps = 500, batchSize = 32, sequenceLength = 64, clipNorm = 5, signal, onProgress } = options;
-    const { validationFraction = 0, validateEvery = 0, learningRate } = options;
+    const { clipValue = 0, validationFraction = 0, validateEvery = 0, learningRate } = options;
     checkWhole('fit', 'steps', steps, 1);
     checkWhole('fit', 'batchSize', batchSize, 1);
     checkWhole('fit', 'sequenceLength', sequenceLength, 1);
     checkNumber('fit', 'clipNorm', clipNorm, { min: 0 });
     checkNumber('fit', 'validationFraction', validationFraction, { min: 0, below: 1 });
     checkWhole('fit', 'validateEvery', validateEvery, 0);
-    if (learningRate !== undefined && typeof learningRate !== 'function') {
-      checkNumber('fit', 'learningRate', learningRate, { min: 0 });
-    }
+    checkNumber('fit', 'clipValue', clipValue, { min: 0 });
+    // A function is asked when its step comes.
+    if (learningRate !== undefined && typeof learningRate !== 'function')
+      learningRateAt('fit', learningRate, 1);
     checkText(text, 'text');
     const tokens = this.tokenizer.encode(text);
     const heldOut = Math.floor(tokens.length * validationFraction);
@@ -234,6 +251,7 @@ export class CharacterModel {
     const loop = this.#trainingFor(options.optimizer);
     if (typeof learningRate === 'number') loop.optimizer.learningRate = learningRate;
     loop.trainer.clipNorm = clipNorm;
+    loop.trainer.clipValue = clipValue;
     this.#fitting = true;
     try {
       return await loop.run({
@@ -241,7 +259,7 @@ export class CharacterModel {
         validation,
         steps,
         validateEvery,
-        learningRate: typeof learningRate === 'function' ? learningRate : null,
+        learningRate: typeof learningRate === 'number' ? null : (learningRate ?? null),
         onProgress: onProgress ?? null,
         signal,
       });
@@ -323,6 +341,41 @@ export class CharacterModel {
     return writeCharacterFile({ config: this.config, tokenizer: this.tokenizer, state });
   }
 
+  /**
+   * The model and its whole training as a safetensors file: what {@link save} keeps, and the optimizer's
+   * moments and counters, learning rate, random numbers, place in the text and carried state. It is of one
+   * step boundary; it may be taken while `fit` runs, from `onProgress` too, and after one was stopped.
+   */
+  async checkpoint(): Promise<Uint8Array> {
+    this.#checkAlive();
+    const writer = new CheckpointWriter(CULPRIT);
+    writer.field('model', writeConfig(this.config, this.tokenizer));
+    await this.#trainingFor(undefined).capture(writer);
+    return writer.toBytes();
+  }
+
+  /**
+   * A model from what {@link checkpoint} gave. Its first `fit`, called with the text and options of the one
+   * that was interrupted, goes on with the step after the checkpoint, and every loss from there on is the
+   * same to the last bit as if there had been no interruption, on the same kind of executor.
+   * @throws FormatError, ShapeError or NonFiniteError naming what is wrong with the file
+   */
+  static async restore(bytes: Uint8Array | ArrayBuffer, options: RestoreOptions): Promise<CharacterModel> {
+    checkOptions(CULPRIT, options, ['executor', 'optimizer']);
+    const { executor, optimizer } = options;
+    checkExecutor(executor);
+    const reader = new CheckpointReader(bytes, CULPRIT);
+    const { config, tokenizer } = readConfig(reader.text('model'), reader.names('model.').length);
+    let model: CharacterModel | undefined;
+    blamingFile(() => {
+      model = new CharacterModel(executor, tokenizer, config, 0);
+    });
+    const commit = model!.#trainingFor(optimizer).prepareRestore(reader);
+    reader.finish();
+    await commit();
+    return model!;
+  }
+
   /** The listing of the plan for batches of this size, for people. */
   async describe(options: PlanOptions = {}): Promise<string> {
     return (await this.#planFor('describe', options)).describe();
@@ -386,6 +439,7 @@ const FIT_OPTIONS = [
   'optimizer',
   'learningRate',
   'clipNorm',
+  'clipValue',
   'validationFraction',
   'validateEvery',
   'onProgress',

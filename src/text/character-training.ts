@@ -1,8 +1,12 @@
 /** The training loop of a character model: lanes, carried state, validation, progress. */
+import { ArgumentError } from '../graph/errors.js';
 import type { Executor, Plan } from '../graph/executor.js';
+import { assign, type CheckpointReader, type CheckpointWriter } from '../io/checkpoint.js';
 import { crossEntropy } from '../nn/losses.js';
+import type { Variable } from '../graph/value.js';
 import type { CarriedState } from '../nn/recurrent.js';
 import type { Optimizer } from '../optim/optimizer.js';
+import { isAdaptive, learningRateAt, type LearningRate } from '../optim/schedules.js';
 import type { StepRecord } from '../train/pacer.js';
 import { Trainer, type Batch } from '../train/trainer.js';
 import type { CharacterNetwork, CharacterState } from './character-network.js';
@@ -32,7 +36,9 @@ export interface FitProgress {
 export interface FitResult {
   /** Whether the signal ended it before its last step. */
   readonly stopped: boolean;
-  /** Steps taken. */
+  /** The first step of this call: 1, or the one after a restored checkpoint. */
+  readonly firstStep: number;
+  /** The last step taken. */
   readonly steps: number;
   /** One loss a step, in nats. */
   readonly losses: readonly number[];
@@ -55,9 +61,30 @@ export interface FitWork {
   readonly steps: number;
   /** Validate after every so many steps; 0 for the last only. */
   readonly validateEvery: number;
-  readonly learningRate: ((step: number) => number) | null;
+  /** Instead of the optimizer's own; `null` for that one. */
+  readonly learningRate: LearningRate | null;
   readonly onProgress: ((progress: FitProgress) => void | Promise<void>) | null;
   readonly signal: AbortSignal | undefined;
+}
+
+/** Where a call stands, for checkpoints: of the call that runs, or ran last. */
+interface Position {
+  readonly work: FitWork;
+  /** Steps the trainer had taken when this call's step 0 was. */
+  readonly offset: number;
+  /** The last step after which validation was done. */
+  validated: number;
+}
+
+/** What a restored checkpoint says of the call it was made in. */
+interface Resumption {
+  readonly step: number;
+  readonly batchSize: number;
+  readonly sequenceLength: number;
+  readonly fingerprint: number;
+  readonly validated: number;
+  /** The state of the learning rate that was given to the call, if it follows measurements. */
+  readonly schedule: Record<string, number> | null;
 }
 
 /** How many validation batches are in flight. */
@@ -71,6 +98,8 @@ export class CharacterTraining {
   readonly #network: CharacterNetwork;
   /** Carried states by use and batch size: training and validation never share one. */
   readonly #states = new Map<string, CarriedState<CharacterState>>();
+  #position: Position | null = null;
+  #resumption: Resumption | null = null;
 
   constructor(executor: Executor, network: CharacterNetwork, optimizer: Optimizer, seed: number) {
     this.#executor = executor;
@@ -103,9 +132,24 @@ export class CharacterTraining {
     const { training, steps, signal } = work;
     const { trainer } = this;
     const began = performance.now();
-    const log = new Log(work, trainer);
-    let step = 0;
+    const position = this.#begin(work);
+    const firstStep = trainer.steps - position.offset + 1;
+    const log = new Log(work, trainer, position.offset, firstStep);
+    let step = firstStep - 1;
     let stopped = false;
+    const validate = async (): Promise<number | null> => {
+      const loss = await log.timed(() => this.#validate(work));
+      if (loss === null) return null;
+      const schedule = isAdaptive(work.learningRate) ? work.learningRate : this.optimizer.adaptiveSchedule;
+      schedule?.observe(loss);
+      position.validated = step;
+      return loss;
+    };
+    // The checkpoint may be of a moment between a step and its validation.
+    if (step > 0 && log.validatesAfter(step) && position.validated < step) {
+      const loss = await validate();
+      if (loss !== null) log.validation.push({ step, loss });
+    }
     while (step < steps) {
       const stopping = signal?.aborted ?? false;
       if (stopping) await log.report(await trainer.settle(), null);
@@ -116,12 +160,13 @@ export class CharacterTraining {
       const batch = training.next();
       if (batch.reset) this.#state(true, training.batchSize).reset(this.#executor);
       step++;
-      if (work.learningRate) this.optimizer.learningRate = work.learningRate(step);
+      const learningRate = work.learningRate === null ? null : learningRateAt('fit', work.learningRate, step);
       const validates = !stopping && log.validatesAfter(step);
       // Where losses are still on the device, a stop takes one more step, so that none is lost.
       const flush = stopping || validates || step === steps;
-      const { records } = await trainer.step(toBatch(batch), { flush });
-      const validationLoss = validates ? await log.timed(() => this.#validate(work)) : null;
+      const options = { flush, ...(learningRate !== null && { learningRate }) };
+      const { records } = await trainer.step(toBatch(batch), options);
+      const validationLoss = validates ? await validate() : null;
       await log.report(records, validationLoss);
       if (!stopping) continue;
       stopped = step < steps;
@@ -129,6 +174,7 @@ export class CharacterTraining {
     }
     return {
       stopped,
+      firstStep,
       steps: step,
       losses: log.losses,
       gradientNorms: log.gradientNorms,
@@ -136,6 +182,103 @@ export class CharacterTraining {
       skippedUpdates: log.skippedUpdates,
       seconds: (performance.now() - began) / 1000,
       millisecondsPerStep: trainer.millisecondsPerStep,
+    };
+  }
+
+  /** Sets the lanes to their begin, or to where the restored checkpoint was. */
+  #begin(work: FitWork): Position {
+    const { training, learningRate } = work;
+    const resumption = this.#resumption;
+    if (resumption) {
+      const { step, schedule } = resumption;
+      const { batchSize, sequenceLength, fingerprint } = training;
+      const differing = Object.entries({ batchSize, sequenceLength, fingerprint }).find(
+        ([name, value]) => resumption[name as 'batchSize'] !== value,
+      );
+      if (differing) {
+        const [name, value] = differing;
+        const saved = resumption[name as 'batchSize'];
+        throw new ArgumentError({
+          culprit: 'fit',
+          problem:
+            name === 'fingerprint'
+              ? 'the training part of the text is not that of the restored checkpoint'
+              : `${name} is ${value}, the restored checkpoint was made with ${saved}`,
+          remedy: 'give the options and the text of the call that was interrupted',
+        });
+      }
+      if (isAdaptive(learningRate) !== (schedule !== null)) {
+        throw new ArgumentError({
+          culprit: 'fit',
+          problem: `learningRate ${schedule ? 'does not follow' : 'follows'} measurements, that of the restored checkpoint ${schedule ? 'did' : 'did not'}`,
+          remedy: 'give the same kind of learningRate',
+        });
+      }
+      if (isAdaptive(learningRate)) learningRate.restore(schedule!);
+      training.seek(step);
+      this.#resumption = null;
+    }
+    const { step = 0, validated = 0 } = resumption ?? {};
+    this.#position = { work, offset: this.trainer.steps - step, validated };
+    return this.#position;
+  }
+
+  /** Adds the training to a checkpoint: optimizer, step, place in the text, carried state. */
+  async capture(writer: CheckpointWriter): Promise<void> {
+    await this.trainer.capture(writer, () => {
+      const position = this.#position;
+      if (this.#resumption) {
+        const { schedule, ...rest } = this.#resumption;
+        return this.#describe(writer, rest, schedule);
+      }
+      if (!position) return new Map();
+      const { training, learningRate } = position.work;
+      const { batchSize, sequenceLength, fingerprint } = training;
+      const step = this.trainer.steps - position.offset;
+      const schedule = isAdaptive(learningRate) ? learningRate.state() : null;
+      const { validated } = position;
+      return this.#describe(writer, { step, batchSize, sequenceLength, fingerprint, validated }, schedule);
+    });
+  }
+
+  #describe(
+    writer: CheckpointWriter,
+    fit: Omit<Resumption, 'schedule'>,
+    schedule: Readonly<Record<string, number>> | null,
+  ): Map<string, Variable> {
+    writer.field('fit', { ...fit });
+    if (schedule) writer.field('fitSchedule', schedule);
+    const { variables } = this.#state(true, fit.batchSize);
+    return new Map([...variables].map(([name, variable]) => [`carried.${name}`, variable]));
+  }
+
+  /**
+   * Takes the training's part of a checkpoint and checks it.
+   * @returns what carries it out; the next `run` then goes on where the saved one was
+   */
+  prepareRestore(reader: CheckpointReader): () => Promise<void> {
+    const commit = this.trainer.prepareRestore(reader);
+    if (!reader.has('fit')) return commit;
+    const fit = reader.numbers('fit');
+    const whole = (name: string, min: number): number => {
+      const value = fit[name];
+      if (Number.isSafeInteger(value) && value! >= min) return value!;
+      return reader.fail(`fit, ${name}`, `is ${value}, not a whole number of at least ${min}`);
+    };
+    const resumption: Resumption = {
+      step: whole('step', 0),
+      batchSize: whole('batchSize', 1),
+      sequenceLength: whole('sequenceLength', 1),
+      fingerprint: whole('fingerprint', 0),
+      validated: whole('validated', 0),
+      schedule: reader.has('fitSchedule') ? reader.numbers('fitSchedule') : null,
+    };
+    const { variables } = this.#state(true, resumption.batchSize);
+    const assignments = reader.variables('carried.', variables);
+    return async () => {
+      await commit();
+      assign(this.#executor, assignments);
+      this.#resumption = resumption;
     };
   }
 
@@ -187,13 +330,15 @@ class Log {
   skippedUpdates = 0;
   readonly #work: FitWork;
   readonly #trainer: Trainer;
+  readonly #offset: number;
   readonly #firstStep: number;
   #validationSeconds = 0;
 
-  constructor(work: FitWork, trainer: Trainer) {
+  constructor(work: FitWork, trainer: Trainer, offset: number, firstStep: number) {
     this.#work = work;
     this.#trainer = trainer;
-    this.#firstStep = trainer.steps;
+    this.#offset = offset;
+    this.#firstStep = firstStep;
   }
 
   validatesAfter(step: number): boolean {
@@ -212,9 +357,9 @@ class Log {
   /** Tells of steps, in order; the validation belongs to the last of them. */
   async report(records: readonly StepRecord[], validationLoss: number | null): Promise<void> {
     for (const [index, record] of records.entries()) {
-      const step = record.step - this.#firstStep;
+      const step = record.step - this.#offset;
       // Left over from a call that failed.
-      if (step < 1) continue;
+      if (step < this.#firstStep) continue;
       this.losses.push(record.loss);
       this.gradientNorms.push(record.gradientNorm);
       if (record.skipped) this.skippedUpdates++;

@@ -62,6 +62,18 @@ export class LaneBatches {
     return Math.floor(this.laneLength / this.sequenceLength);
   }
 
+  /** Goes to where `next` has been called so many times. */
+  seek(batches: number): void {
+    this.#position = (batches % this.batchesPerPass) * this.sequenceLength;
+  }
+
+  /** A number that tells texts apart: FNV-1a over the tokens, as 32 bits. */
+  get fingerprint(): number {
+    let hash = 0x811c9dc5;
+    for (const token of this.#tokens) hash = Math.imul(hash ^ token, 0x01000193);
+    return hash >>> 0;
+  }
+
   /** The next T steps of every lane; begins anew where less than T are left. */
   next(): LaneBatch {
     if (this.#position + this.sequenceLength > this.laneLength) this.#position = 0;

@@ -7,16 +7,21 @@ export interface StepRecord {
   readonly step: number;
   /** The loss before the step's update. */
   readonly loss: number;
-  /** The norm of all gradients before clipping. */
+  /** The norm of all gradients before clipping; while gradients accumulate, of those gathered so far. */
   readonly gradientNorm: number;
-  /** Whether the update was skipped, for a gradient norm that was not finite. */
+  /** Whether the update is skipped, for a gradient norm that is not finite. */
   readonly skipped: boolean;
+  /** The other scalars that the recording names, such as metrics. */
+  readonly scalars: Readonly<Record<string, number>>;
 }
 
 /** How long steps between two readings may take, in milliseconds: twice that may be in flight. */
 const READING_PERIOD = 120;
 /** Steps between two readings, at most: what histories surely hold. */
 const MAX_INTERVAL = 16;
+
+/** In place of the number of a step that nobody wants to hear of. */
+const FORGOTTEN = 0;
 
 const NOTHING: RunResult = { outputs: {}, history: {} };
 
@@ -45,7 +50,7 @@ export class Pacer {
   /** Steps whose records have not been taken yet. */
   get unreported(): number {
     let count = this.#records.length + this.#arriving;
-    for (const steps of this.#unread.values()) count += steps.length;
+    for (const steps of this.#unread.values()) count += steps.filter((step) => step !== FORGOTTEN).length;
     return count;
   }
 
@@ -54,6 +59,13 @@ export class Pacer {
     const records = this.#records;
     this.#records = [];
     return records;
+  }
+
+  /** Lets all steps so far go unreported: those that a restored checkpoint has undone. */
+  async forget(): Promise<void> {
+    await this.settle();
+    this.#records = [];
+    for (const steps of this.#unread.values()) steps.fill(FORGOTTEN);
   }
 
   /** Resolves when the reading under way has arrived. */
@@ -117,14 +129,23 @@ export class Pacer {
   }
 
   #collect(steps: readonly number[], { history }: RunResult): void {
-    const losses = history['loss'] ?? [];
-    const norms = history['gradientNorm'] ?? [];
+    const { loss: losses = [], gradientNorm: norms = [], ...others } = history;
     // The newest is last; should a history have dropped its oldest numbers, those steps go unreported.
     const known = steps.slice(Math.max(0, steps.length - losses.length));
     known.forEach((step, i) => {
-      const gradientNorm = norms[norms.length - known.length + i]!;
-      const loss = losses[losses.length - known.length + i]!;
-      this.#records.push({ step, loss, gradientNorm, skipped: !Number.isFinite(gradientNorm) });
+      if (step === FORGOTTEN) return;
+      const at = (numbers: ArrayLike<number>): number => numbers[numbers.length - known.length + i]!;
+      const gradientNorm = at(norms);
+      const scalars = Object.fromEntries(
+        Object.entries(others).map(([name, numbers]) => [name, at(numbers)]),
+      );
+      this.#records.push({
+        step,
+        loss: at(losses),
+        gradientNorm,
+        skipped: !Number.isFinite(gradientNorm),
+        scalars,
+      });
     });
   }
 

@@ -9,8 +9,13 @@ import { Value, type DType, type HostArray, type Variable } from '../graph/value
 import { ForwardContext } from '../nn/context.js';
 import { Module } from '../nn/module.js';
 import { threefry2x32 } from '../nn/random.js';
+import { assign, CheckpointReader, CheckpointWriter, type Assignment } from '../io/checkpoint.js';
+import { globalNorm } from '../ops/global-norm.js';
 import type { Optimizer, OptimizerState } from '../optim/optimizer.js';
+import type { AdaptiveSchedule, LearningRate } from '../optim/schedules.js';
 import { differentiateLoss } from './differentiate-loss.js';
+import { GradientAccumulator } from './gradient-accumulator.js';
+import type { ExponentialMovingAverage } from './moving-average.js';
 import { Pacer, type StepRecord } from './pacer.js';
 
 /** Shape and type of one input of a batch. */
@@ -49,6 +54,17 @@ export interface TrainerOptions {
   ) => Recorded;
   /** Gradients are scaled down to this global norm. 0, the default, is no clipping. */
   readonly clipNorm?: number;
+  /** Then each element of a gradient is held within ± this. 0, the default, is no bound. */
+  readonly clipValue?: number;
+  /**
+   * Batches an update: each `step` takes one batch, and every `accumulate`th applies the mean of their
+   * gradients, as if they were one batch (of batches of equal size and losses that are means). Default 1.
+   */
+  readonly accumulate?: number;
+  /** Averages that take in the weights after each update. */
+  readonly average?: ExponentialMovingAverage;
+  /** Further variables that steps change, such as carried states: they belong to checkpoints. */
+  readonly variables?: ReadonlyMap<string, Variable>;
   /** Makes dropout repeat. Default 0. */
   readonly seed?: number;
   /** For listings and messages. Default `trainer`. */
@@ -61,6 +77,8 @@ export interface StepOptions {
   readonly read?: readonly string[];
   /** Wait for this step, so that all losses up to it are reported. */
   readonly flush?: boolean;
+  /** For this step, instead of the optimizer's own rate or schedule. */
+  readonly learningRate?: LearningRate;
 }
 
 /** What a step gives. */
@@ -80,10 +98,15 @@ export interface EvaluationResult {
   readonly outputs: Readonly<Record<string, HostArray>>;
 }
 
-/** Feeds that the trainer adds to those of the batch. */
-const RESERVED = ['learningRate', 'clipNorm', 'dropoutSeed'];
+const CHECKPOINT_KIND = 'trainer';
 
-type Key = { readonly training: boolean; readonly inputs: string };
+/** Feeds that the trainer adds to those of the batch. */
+const RESERVED = ['learningRate', 'clipNorm', 'clipValue', 'dropoutSeed'];
+
+/** Whether a plan updates the parameters, only gathers gradients, or only measures. */
+type Mode = 'update' | 'accumulate' | 'evaluate';
+
+type Key = { readonly mode: Mode; readonly inputs: string };
 
 /**
  * Trains parameters, one step a call. A step is one run of a plan compiled once for its input shapes:
@@ -95,30 +118,41 @@ export class Trainer {
   readonly optimizer: Optimizer;
   readonly optimizerState: OptimizerState;
   readonly #name: string;
-  readonly #seed: number;
+  readonly #average: ExponentialMovingAverage | null;
+  readonly #accumulator: GradientAccumulator | null;
+  readonly #extra: ReadonlyMap<string, Variable>;
   readonly #record: TrainerOptions['record'];
   readonly #plans: PlanCache<Key>;
   readonly #pacer = new Pacer();
   /** Which plans want a dropout seed, by key. */
   readonly #seeded = new Set<string>();
+  #seed: number;
   #clipNorm: number;
+  #clipValue: number;
   #steps = 0;
   #disposed = false;
   #queue: Promise<unknown> = Promise.resolve();
 
   /** @throws ArgumentError for an option out of range or unknown */
   constructor(options: TrainerOptions) {
-    const { executor, parameters, optimizer, record, clipNorm = 0, seed = 0, name = 'trainer' } = options;
+    const { executor, parameters, optimizer, record, average = null, name = 'trainer' } = options;
+    const { clipNorm = 0, clipValue = 0, accumulate = 1, variables = new Map(), seed = 0 } = options;
     checkOptions(name, options, [
       'executor',
       'parameters',
       'optimizer',
       'record',
       'clipNorm',
+      'clipValue',
+      'accumulate',
+      'average',
+      'variables',
       'seed',
       'name',
     ]);
     checkNumber(name, 'clipNorm', clipNorm, { min: 0 });
+    checkNumber(name, 'clipValue', clipValue, { min: 0 });
+    checkWhole(name, 'accumulate', accumulate, 1);
     checkWhole(name, 'seed', seed, 0);
     const named = parameters instanceof Module ? parameters.namedParameters() : parameters;
     if (named.size === 0) {
@@ -135,6 +169,11 @@ export class Trainer {
     this.#seed = seed;
     this.#record = record;
     this.#clipNorm = clipNorm;
+    this.#clipValue = clipValue;
+    this.#average = average;
+    this.#extra = variables;
+    this.#accumulator =
+      accumulate > 1 ? new GradientAccumulator(this.optimizerState.namedParameters, accumulate) : null;
     this.#plans = new PlanCache<Key>({
       executor,
       name,
@@ -151,7 +190,21 @@ export class Trainer {
     this.#clipNorm = value;
   }
 
-  /** Steps begun so far. */
+  /** Elements of gradients are held within ± this, after `clipNorm`; 0 is no bound. May be changed between steps. */
+  get clipValue(): number {
+    return this.#clipValue;
+  }
+  set clipValue(value: number) {
+    checkNumber(this.#name, 'clipValue', value, { min: 0 });
+    this.#clipValue = value;
+  }
+
+  /** Batches an update. */
+  get accumulate(): number {
+    return this.#accumulator?.count ?? 1;
+  }
+
+  /** Steps begun so far: batches, where gradients accumulate. */
   get steps(): number {
     return this.#steps;
   }
@@ -174,7 +227,8 @@ export class Trainer {
     inputs: Readonly<Record<string, BatchSpec>>,
     options: { readonly training?: boolean } = {},
   ): Promise<Plan> {
-    return this.#plans.get(this.#key(inputs, options.training ?? true));
+    const mode = (options.training ?? true) ? 'update' : 'evaluate';
+    return this.#plans.get({ mode, inputs: this.#describe(inputs) });
   }
 
   /**
@@ -182,18 +236,17 @@ export class Trainer {
    * @throws ShapeError when an input does not fit; nothing has changed then
    */
   async step(batch: Batch, options: StepOptions = {}): Promise<StepResult> {
-    const key = this.#key(batch, true);
+    const inputs = this.#describe(batch);
     const { step, arrival } = await this.#enqueue(async () => {
+      const step = this.#steps + 1;
+      const updates = step % this.accumulate === 0;
+      const key: Key = { mode: updates ? 'update' : 'accumulate', inputs };
       const plan = await this.#plans.get(key);
       this.#checkAlive();
-      const step = this.#steps + 1;
-      const feeds = {
-        ...this.#feeds(batch, key, step),
-        learningRate: this.optimizer.learningRate,
-        clipNorm: this.#clipNorm,
-      };
-      const { arrival } = await this.#pacer.run(plan, feeds, step, options);
+      this.optimizer.prepare(Math.ceil(step / this.accumulate), options.learningRate);
+      const { arrival } = await this.#pacer.run(plan, this.#feeds(batch, key, step), step, options);
       this.#steps = step;
+      if (updates) await this.#average?.update();
       return { step, arrival };
     });
     const { outputs } = await arrival;
@@ -216,7 +269,7 @@ export class Trainer {
     batch: Batch,
     options: { readonly read?: readonly string[] } = {},
   ): Promise<EvaluationResult> {
-    const key = this.#key(batch, false);
+    const key: Key = { mode: 'evaluate', inputs: this.#describe(batch) };
     const read = [...new Set(['loss', ...(options.read ?? [])])];
     const { arrival } = await this.#enqueue(async () => {
       const plan = await this.#plans.get(key);
@@ -227,12 +280,124 @@ export class Trainer {
     return { loss: outputs['loss']![0]!, outputs };
   }
 
+  /**
+   * All that later steps depend on, as a safetensors file: parameters, the optimizer's variables, gathered
+   * gradients, averages and the further `variables`, learning rate and clipping, and the number of steps,
+   * from which dropout and schedules follow. It is of one step boundary: after the steps called so far.
+   */
+  async checkpoint(): Promise<Uint8Array> {
+    const writer = new CheckpointWriter(CHECKPOINT_KIND);
+    await this.capture(writer);
+    return writer.toBytes();
+  }
+
+  /**
+   * Goes on from a checkpoint as if nothing had come between: the next steps give the same numbers to the
+   * last bit, on the same kind of executor. The trainer must be set up as the one that was saved. Losses that
+   * were still under way are dropped.
+   * @throws FormatError, ShapeError or NonFiniteError naming what does not fit; nothing has changed then
+   */
+  async restore(bytes: Uint8Array | ArrayBuffer): Promise<void> {
+    const reader = new CheckpointReader(bytes, CHECKPOINT_KIND);
+    const commit = this.prepareRestore(reader);
+    reader.finish();
+    await commit();
+  }
+
+  /**
+   * Adds this trainer to a checkpoint of something larger.
+   * @param more called at the step boundary that is saved: may add fields, and gives further variables by full name
+   */
+  async capture(writer: CheckpointWriter, more?: () => ReadonlyMap<string, Variable>): Promise<void> {
+    const { reading } = await this.#enqueue(() => {
+      this.#checkAlive();
+      if (this.#average?.swapped) {
+        throw new ArgumentError({
+          culprit: this.#name,
+          problem: 'is to be saved while averages are in the place of its weights',
+          remedy: 'swap back first',
+        });
+      }
+      const { optimizer } = this;
+      writer.field('step', this.#steps);
+      writer.field('seed', this.#seed);
+      writer.field('clipNorm', this.#clipNorm);
+      writer.field('clipValue', this.#clipValue);
+      writer.field('accumulate', this.accumulate);
+      writer.field('optimizer', this.optimizerState.description);
+      writer.field('learningRate', optimizer.learningRate);
+      if (optimizer.adaptiveSchedule) writer.field('schedule', optimizer.adaptiveSchedule.state());
+      const all = new Map([...this.#variables(), ...(more?.() ?? [])]);
+      return Promise.resolve({ reading: writer.variables(this.executor, '', all) });
+    });
+    await reading;
+  }
+
+  /**
+   * Takes this trainer's part of a checkpoint and checks it.
+   * @returns what carries it out, once all other parts have been found to fit too
+   */
+  prepareRestore(reader: CheckpointReader): () => Promise<void> {
+    this.#checkAlive();
+    const { optimizer, optimizerState } = this;
+    const description = reader.text('optimizer');
+    if (description !== optimizerState.description) {
+      reader.fail('optimizer', `is ${description}, this one is ${optimizerState.description}`);
+    }
+    const accumulate = reader.whole('accumulate', 1);
+    if (accumulate !== this.accumulate) {
+      reader.fail('accumulate', `is ${accumulate}, this trainer's is ${this.accumulate}`);
+    }
+    const step = reader.whole('step');
+    const seed = reader.whole('seed');
+    const clipNorm = reader.number('clipNorm');
+    const clipValue = reader.number('clipValue');
+    const learningRate = reader.number('learningRate');
+    const schedule = optimizer.adaptiveSchedule;
+    if (schedule === null && reader.has('schedule')) {
+      reader.fail('schedule', 'is there, but the optimizer has no schedule that follows measurements');
+    }
+    const scheduleState = schedule && reader.numbers('schedule');
+    const assignments: Assignment[] = reader.variables('', this.#variables());
+    if (schedule && scheduleState) checkScheduleState(schedule, scheduleState);
+    return () =>
+      this.#enqueue(async () => {
+        await this.#pacer.forget();
+        this.#checkAlive();
+        assign(this.executor, assignments);
+        this.#steps = step;
+        this.#seed = seed;
+        this.#clipNorm = clipNorm;
+        this.#clipValue = clipValue;
+        optimizer.resume(learningRate);
+        if (schedule && scheduleState) schedule.restore(scheduleState);
+      });
+  }
+
+  /** Everything that steps change, by its name in checkpoints. */
+  #variables(): Map<string, Variable> {
+    const parts: [string, ReadonlyMap<string, Variable>][] = [
+      ['model.', this.optimizerState.namedParameters],
+      ['optimizer.', this.optimizerState.variables],
+      ['accumulated.', this.#accumulator?.variables ?? new Map<string, Variable>()],
+      ['average.', this.#average?.variables ?? new Map<string, Variable>()],
+      ['variable.', this.#extra],
+    ];
+    return new Map(
+      parts.flatMap(([prefix, variables]) =>
+        [...variables].map(([name, variable]): [string, Variable] => [prefix + name, variable]),
+      ),
+    );
+  }
+
   /** Frees plans and the optimizer's variables. The parameters live on. */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#plans.dispose();
-    if (!this.executor.disposed) this.executor.release(this.optimizerState.variables.values());
+    if (this.executor.disposed) return;
+    this.executor.release(this.optimizerState.variables.values());
+    if (this.#accumulator) this.executor.release(this.#accumulator.variables.values());
   }
 
   [Symbol.dispose](): void {
@@ -252,7 +417,8 @@ export class Trainer {
     throw new DisposedError({ culprit: this.#name, problem: 'was disposed', remedy: 'create a new one' });
   }
 
-  #key(batch: Readonly<Record<string, BatchSpec | BatchInput>>, training: boolean): Key {
+  /** Names, types and shapes of a batch, as a key of plans. */
+  #describe(batch: Readonly<Record<string, BatchSpec | BatchInput>>): string {
     const inputs = Object.entries(batch).map(([name, input]) => {
       const culprit = `${this.#name}, input "${name}"`;
       if (RESERVED.includes(name)) {
@@ -265,7 +431,7 @@ export class Trainer {
       checkInput(culprit, input);
       return [name, dtypeOf(culprit, input), input.shape] as const;
     });
-    return { training, inputs: JSON.stringify(inputs) };
+    return JSON.stringify(inputs);
   }
 
   #feeds(batch: Batch, key: Key, step: number): Feeds {
@@ -275,6 +441,10 @@ export class Trainer {
       const words = [this.#seed >>> 0, Math.floor(this.#seed / 2 ** 32)] as const;
       feeds['dropoutSeed'] = threefry2x32(words, [step, 0])[0] | 0;
     }
+    if (key.mode !== 'update') return feeds;
+    feeds['learningRate'] = this.optimizer.learningRate;
+    feeds['clipNorm'] = this.#clipNorm;
+    feeds['clipValue'] = this.#clipValue;
     return feeds;
   }
 
@@ -283,7 +453,7 @@ export class Trainer {
     for (const [name, dtype, shape] of JSON.parse(key.inputs) as [string, DType, number[]][]) {
       inputs[name] = graph.input(name, shape, dtype);
     }
-    const context = new ForwardContext(graph, { training: key.training });
+    const context = new ForwardContext(graph, { training: key.mode !== 'evaluate' });
     const recorded = this.#record(graph, inputs, context);
     const outputs = recorded instanceof Value ? { loss: recorded } : recorded;
     const loss = outputs.loss as Value | undefined;
@@ -294,23 +464,40 @@ export class Trainer {
         remedy: 'let the recording return one real number, or an object that has it as `loss`',
       });
     }
-    if (key.training) {
-      const gradients = differentiateLoss(this.#name, graph, loss, this.optimizerState.parameters);
-      const { gradientNorm } = this.optimizerState.record(graph, gradients, {
-        learningRate: graph.scalar('learningRate'),
-        clipNorm: graph.scalar('clipNorm'),
-      });
-      graph.output('gradientNorm', gradientNorm, { history: true });
-    }
+    if (key.mode !== 'evaluate') this.#recordUpdate(graph, loss, key.mode);
     for (const [name, value] of Object.entries(outputs)) {
-      graph.output(name, value, { history: key.training && name === 'loss' });
+      const scalar = value.size === 1 && value.dtype === 'float32';
+      graph.output(name, value, { history: key.mode !== 'evaluate' && scalar });
     }
     if (context.usesSeed) this.#seeded.add(idOf(key));
   }
+
+  #recordUpdate(graph: Graph, loss: Value, mode: Mode): void {
+    const own = differentiateLoss(this.#name, graph, loss, this.optimizerState.parameters);
+    const gathered = this.#accumulator?.record(graph, own, { applies: mode === 'update' }) ?? own;
+    if (mode === 'accumulate') {
+      const used = gathered.filter((gradient) => gradient !== null);
+      graph.output('gradientNorm', globalNorm(used), { history: true });
+      return;
+    }
+    const { gradientNorm } = this.optimizerState.record(graph, gathered, {
+      learningRate: graph.scalar('learningRate'),
+      clipNorm: graph.scalar('clipNorm'),
+      clipValue: graph.scalar('clipValue'),
+    });
+    graph.output('gradientNorm', gradientNorm, { history: true });
+  }
+}
+
+/** Throws when a schedule refuses a state, and leaves it as it was. */
+function checkScheduleState(schedule: AdaptiveSchedule, state: Readonly<Record<string, number>>): void {
+  const before = schedule.state();
+  schedule.restore(state);
+  schedule.restore(before);
 }
 
 function idOf(key: Key): string {
-  return `${key.training} ${key.inputs}`;
+  return `${key.mode} ${key.inputs}`;
 }
 
 function checkInput(culprit: string, input: BatchSpec | BatchInput): void {

@@ -108,6 +108,30 @@ export function handMadeTraining(): GoldenParts {
   };
 }
 
+/**
+ * One label in two steps of two classes: every path gives it but that of two blanks, of probability `q1·q2`, so
+ * the loss is `−ln(1 − q1·q2)`.
+ */
+export function handMadeCtc(): GoldenParts {
+  const [blank1, label1, blank2, label2] = [0.5, -0.25, 0.125, 1];
+  const q1 = 1 / (1 + Math.exp(label1 - blank1));
+  const q2 = 1 / (1 + Math.exp(label2 - blank2));
+  const ratio = (q1 * q2) / (1 - q1 * q2);
+  const [d1, d2] = [ratio * (1 - q1), ratio * (1 - q2)];
+  return {
+    metadata: new Map([['format', 'rnn-golden-1']]),
+    config: { kind: 'ctc', T: 2, B: 1, classes: 2, blank: 0, zeroInfinity: true },
+    tensors: new Map<string, TensorData>([
+      ['logits', tensor([2, 1, 2], blank1, label1, blank2, label2)],
+      ['targets', { shape: [1, 1], data: new Int32Array([1]) }],
+      ['inputLengths', { shape: [1], data: new Int32Array([2]) }],
+      ['targetLengths', { shape: [1], data: new Int32Array([1]) }],
+      ['loss', tensor([1], -Math.log(1 - q1 * q2))],
+      ['grad.logits', tensor([2, 1, 2], d1, -d1, d2, -d2)],
+    ]),
+  };
+}
+
 /** A float32 tensor of these numbers. */
 export function tensor(shape: readonly number[], ...numbers: readonly number[]): TensorData {
   return { shape, data: Float32Array.from(numbers) };

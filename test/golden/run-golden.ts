@@ -13,6 +13,9 @@ import {
   Trainer,
   vectorJacobian,
   crossEntropy,
+  ctcLoss,
+  gradients,
+  sum,
   type CharacterState,
   type Executor,
   type HiddenState,
@@ -83,6 +86,8 @@ async function run(file: GoldenFile, executor: Executor): Promise<Check[]> {
       return runLayer(file, executor);
     case 'train':
       return runTraining(file, executor);
+    case 'ctc':
+      return runCtc(file, executor);
     default:
       throw new Unsupported(`needs kind "${kind}", which is not built`);
   }
@@ -110,6 +115,13 @@ class GoldenTensors {
 
   has(name: string): boolean {
     return this.#tensors.has(name);
+  }
+
+  /** The size of one dimension, for those that the config does not give. */
+  dimension(name: string, axis: number): number {
+    const size = this.#tensors.get(name)?.shape[axis];
+    if (size === undefined) throw new Error(`tensor "${name}" is missing, or has no dimension ${axis}`);
+    return size;
   }
 
   get(name: string, shape: readonly number[]): HostArray {
@@ -310,6 +322,49 @@ async function runTraining({ config, tensors }: GoldenFile, executor: Executor):
     checkAbsolute('gradNorms', norms, tensors.get('gradNorms', [steps])),
     ...[...final].map(([name, { shape, data }]) =>
       check(`final.${name}`, data, tensors.get(`final.${name}`, shape), TOLERANCES.finalParameter.value),
+    ),
+  ];
+  tensors.finish();
+  return checks;
+}
+
+async function runCtc({ config, tensors }: GoldenFile, executor: Executor): Promise<Check[]> {
+  const [T, B, C] = [config.count('T'), config.count('B'), config.count('classes')];
+  const S = tensors.dimension('targets', 1);
+  const graph = new Graph('golden CTC');
+  const logits = graph.input('logits', [T, B, C]);
+  const loss = ctcLoss(
+    logits,
+    graph.input('targets', [B, S], 'int32'),
+    graph.input('inputLengths', [B], 'int32'),
+    graph.input('targetLengths', [B], 'int32'),
+    {
+      fromLogits: true,
+      reduction: 'none',
+      blank: config.count('blank', 0),
+      zeroInfinity: config.flag('zeroInfinity'),
+    },
+  );
+  graph.output('loss', loss);
+  graph.output('grad.logits', gradients(sum(loss), [logits])[0]!);
+  const plan = await executor.compile(graph);
+  const { outputs } = await plan.run(
+    {
+      logits: tensors.get('logits', [T, B, C]),
+      targets: tensors.getTokens('targets', [B, S]),
+      inputLengths: tensors.getTokens('inputLengths', [B]),
+      targetLengths: tensors.getTokens('targetLengths', [B]),
+    },
+    { read: ['loss', 'grad.logits'] },
+  );
+  plan.dispose();
+  const checks = [
+    check('loss', outputs['loss']!, tensors.get('loss', [B]), TOLERANCES.result.value),
+    check(
+      'grad.logits',
+      outputs['grad.logits']!,
+      tensors.get('grad.logits', [T, B, C]),
+      TOLERANCES.gradient.value,
     ),
   ];
   tensors.finish();

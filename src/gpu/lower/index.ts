@@ -10,6 +10,8 @@ import { lowerBinary, lowerBinaryMask } from './binary.js';
 import { lowerBroadcast } from './broadcast.js';
 import { lowerConcat } from './concat.js';
 import { LoweringContext, type LoweringRule } from './context.js';
+import { lowerCorrectTopK } from './correct-top-k.js';
+import { lowerCtcLoss, lowerCtcLossBackward } from './ctc-loss.js';
 import { lowerDropout } from './dropout.js';
 import { lowerEmbedding, lowerEmbeddingBackward } from './embedding.js';
 import { lowerFill } from './fill.js';
@@ -18,6 +20,7 @@ import { lowerLinear } from './linear.js';
 import { lowerMatmul } from './matmul.js';
 import { lowerOptimizerUpdate } from './optimizer-update.js';
 import { lowerPad } from './pad.js';
+import { lowerPointwiseLoss, lowerPointwiseLossBackward } from './pointwise-loss.js';
 import { lowerRecurrent, lowerRecurrentBackward } from './recurrent-rules.js';
 import { lowerReduceSum } from './reduce-sum.js';
 import { lowerReshape } from './reshape.js';
@@ -36,6 +39,9 @@ const RULES: ReadonlyMap<Operation, LoweringRule> = new Map(
     lowerBinaryMask,
     lowerBroadcast,
     lowerConcat,
+    lowerCorrectTopK,
+    lowerCtcLoss,
+    lowerCtcLossBackward,
     lowerDropout,
     lowerEmbedding,
     lowerEmbeddingBackward,
@@ -45,6 +51,8 @@ const RULES: ReadonlyMap<Operation, LoweringRule> = new Map(
     lowerMatmul,
     lowerOptimizerUpdate,
     lowerPad,
+    lowerPointwiseLoss,
+    lowerPointwiseLossBackward,
     lowerRecurrent,
     lowerRecurrentBackward,
     lowerReduceSum,

@@ -1,5 +1,6 @@
 /** `optimizerUpdate` on the GPU: one decision, then one pass over flat parameters, gradients and slots. */
 import {
+  correctionDecays,
   OPTIMIZER_INPUTS,
   optimizerUpdateOperation,
   slotNames,
@@ -9,8 +10,14 @@ import {
 import type { Node, Value, Variable } from '../../graph/value.js';
 import { foldWorkgroups } from '../kernel.js';
 import {
+  optimizerUpdateAdadeltaKernel,
+  optimizerUpdateAdagradKernel,
+  optimizerUpdateAdamaxKernel,
   optimizerUpdateAdamKernel,
+  optimizerUpdateAverageKernel,
   optimizerUpdateControlKernel,
+  optimizerUpdateLionKernel,
+  optimizerUpdateNadamKernel,
   optimizerUpdateRmspropKernel,
   optimizerUpdateSgdKernel,
 } from '../kernels.js';
@@ -94,7 +101,7 @@ export const lowerOptimizerUpdate = defineLowering({
     });
   },
   lower(node, context) {
-    const { rule, count } = node.attributes;
+    const { rule, count, learningRateFactor } = node.attributes;
     const { counters, parameters, gradients, slots } = inputsOf(node);
     const { offsets, bytes } = flatLayout(gradients);
     const flat = context.residual(node.outputs[0]!) as View;
@@ -104,22 +111,30 @@ export const lowerOptimizerUpdate = defineLowering({
       if (from.storage === flat.storage && from.offset === offsets[i]) return;
       context.copy(from, { storage: flat.storage, offset: offsets[i]!, bytes: from.bytes }, node.label);
     });
-    const scalar = (index: number): View => context.view(node.inputs[index]!);
-    const control = context.allocate('optimizer control', 32);
-    const betas = rule.name === 'adam' ? [rule.beta1, rule.beta2] : [0, 1];
+    // What is not given is 0: no norm that could be infinite, no bound.
+    const scalar = (index: number): View => {
+      const value = node.inputs[index];
+      return value ? context.view(value) : context.nothing('read');
+    };
+    const control = context.allocate('optimizer control', 40);
+    const [beta1, beta2] = correctionDecays(rule);
     context.dispatch(optimizerUpdateControlKernel, {
       buffers: {
         gradient_norm: scalar(OPTIMIZER_INPUTS.gradientNorm),
         learning_rate: scalar(OPTIMIZER_INPUTS.learningRate),
         clip_norm: scalar(OPTIMIZER_INPUTS.clipNorm),
+        clip_value: scalar(OPTIMIZER_INPUTS.clipValue),
         counters: inPlace(context, [counters], [node.outputs[0]!], node.label),
         control,
       },
       parameters: {
-        beta1: betas[0]!,
-        beta2: betas[1]!,
-        one_minus_beta1: rule.name === 'adam' ? 1 - rule.beta1 : 0,
-        one_minus_beta2: rule.name === 'adam' ? 1 - rule.beta2 : 0,
+        beta1,
+        beta2,
+        one_minus_beta1: 1 - beta1,
+        one_minus_beta2: 1 - beta2,
+        learning_rate_factor: learningRateFactor,
+        nadam: rule.name === 'nadam',
+        momentum_decay: rule.name === 'nadam' ? rule.momentumDecay : 0,
       },
       workgroups: [1, 1, 1],
       label: node.label,
@@ -194,5 +209,72 @@ function emitRule(
           centered: rule.centered,
         },
       });
+      return;
+    case 'adagrad':
+      context.dispatch(optimizerUpdateAdagradKernel, {
+        ...common,
+        parameters: {
+          quads,
+          learning_rate_decay: rule.learningRateDecay,
+          epsilon: rule.epsilon,
+          weight_decay,
+        },
+      });
+      return;
+    case 'adadelta':
+      context.dispatch(optimizerUpdateAdadeltaKernel, {
+        ...common,
+        parameters: {
+          quads,
+          rho: rule.rho,
+          one_minus_rho: 1 - rule.rho,
+          epsilon: rule.epsilon,
+          weight_decay,
+        },
+      });
+      return;
+    case 'adamax':
+      context.dispatch(optimizerUpdateAdamaxKernel, {
+        ...common,
+        parameters: {
+          quads,
+          beta1: rule.beta1,
+          one_minus_beta1: 1 - rule.beta1,
+          beta2: rule.beta2,
+          epsilon: rule.epsilon,
+          weight_decay,
+        },
+      });
+      return;
+    case 'nadam':
+      context.dispatch(optimizerUpdateNadamKernel, {
+        ...common,
+        parameters: {
+          quads,
+          beta1: rule.beta1,
+          beta2: rule.beta2,
+          one_minus_beta1: 1 - rule.beta1,
+          one_minus_beta2: 1 - rule.beta2,
+          epsilon: rule.epsilon,
+          weight_decay,
+          decoupled: rule.decoupled,
+        },
+      });
+      return;
+    case 'lion':
+      context.dispatch(optimizerUpdateLionKernel, {
+        ...common,
+        parameters: {
+          quads,
+          beta1: rule.beta1,
+          one_minus_beta1: 1 - rule.beta1,
+          beta2: rule.beta2,
+          one_minus_beta2: 1 - rule.beta2,
+          weight_decay,
+        },
+      });
+      return;
+    case 'average':
+      context.dispatch(optimizerUpdateAverageKernel, { ...common, parameters: { quads } });
   }
 }

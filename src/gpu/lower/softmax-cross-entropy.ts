@@ -6,12 +6,16 @@ import {
 } from '../../ops/softmax-cross-entropy.js';
 import type { Value } from '../../graph/value.js';
 import { foldWorkgroups } from '../kernel.js';
-import { softmaxCrossEntropyKernel } from '../kernels.js';
+import { softmaxCrossEntropyDivisorKernel, softmaxCrossEntropyKernel } from '../kernels.js';
 import type { View } from '../memory.js';
 import { emitBinary } from './binary.js';
 import { defineLowering, type LoweringContext } from './context.js';
+import { MAX_ITERATIONS } from './limits.js';
 import { emitReduceSum } from './reduce-sum.js';
 import { lanesFor } from './rows.js';
+
+/** Invocations that share the divisor's sum: softmax_cross_entropy_divisor.wgsl. */
+const DIVISOR_LANES = 64;
 
 /** What the forward pass leaves: the gradient of the loss by the logits, already times `scale`. */
 interface Residual {
@@ -23,9 +27,9 @@ interface Residual {
 export const lowerSoftmaxCrossEntropy = defineLowering({
   operation: softmaxCrossEntropyOperation,
   lower(node, context) {
-    const [logits, targets] = node.inputs;
+    const [logits, targets, weight, mask] = node.inputs;
     const [loss, residual] = node.outputs;
-    const { reduction } = node.attributes;
+    const { reduction, ignoreIndex, labelSmoothing, normalized } = node.attributes;
     const classes = logits!.shape.at(-1)!;
     const rows = logits!.size / classes;
     const backward = context.consumers(residual!);
@@ -37,14 +41,58 @@ export const lowerSoftmaxCrossEntropy = defineLowering({
       context.copy(x, copy, node.label);
       x = copy;
     }
+    const options = {
+      buffers: {
+        targets: context.view(targets!),
+        weight: weight ? context.view(weight) : context.nothing('read'),
+        mask: mask ? context.view(mask) : context.nothing('read'),
+      },
+      parameters: {
+        classes,
+        has_weight: weight !== null,
+        has_mask: mask !== null,
+        has_ignored: ignoreIndex !== null,
+        ignored: (ignoreIndex ?? 0) >>> 0,
+      },
+    };
+    // Without any option a mean's divisor is the number of rows; with one it is a number of the run.
+    const counts = reduction === 'mean' && (weight !== null || mask !== null || ignoreIndex !== null);
+    const divisor = counts ? context.allocate('divisor', 4) : context.nothing('read');
+    if (counts) {
+      const longest = MAX_ITERATIONS * DIVISOR_LANES;
+      for (let begin = 0; begin < rows; begin += longest) {
+        context.dispatch(softmaxCrossEntropyDivisorKernel, {
+          buffers: { ...options.buffers, divisor },
+          parameters: {
+            ...options.parameters,
+            begin,
+            end: Math.min(rows, begin + longest),
+            accumulate: begin > 0,
+          },
+          workgroups: [1, 1, 1],
+          label: node.label,
+          detail: `[${rows}]`,
+          flops: rows,
+        });
+      }
+    }
     const upstream = reduction === 'none' ? null : commonUpstream(context, residual!);
-    const scale = (upstream ?? 1) / (reduction === 'mean' ? rows : 1);
+    const meanScale = reduction === 'mean' && !counts ? 1 / rows : 1;
     const perRow =
       reduction === 'none' ? context.output(loss!, 'loss') : context.allocate('losses', rows * 4);
     const lanes = lanesFor(classes);
     context.dispatch(softmaxCrossEntropyKernel, {
-      buffers: { x, targets: context.view(targets!), loss: perRow },
-      parameters: { rows, classes, lanes, write_gradient: wantsGradient, gradient_scale: scale },
+      buffers: { ...options.buffers, x, divisor, loss: perRow },
+      parameters: {
+        ...options.parameters,
+        rows,
+        lanes,
+        normalized,
+        write_gradient: wantsGradient,
+        has_divisor: counts,
+        label_smoothing: labelSmoothing,
+        gradient_scale: (upstream ?? 1) * meanScale,
+      },
       workgroups: foldWorkgroups(rows * lanes, 64),
       label: node.label,
       detail: `[${rows},${classes}]`,
@@ -57,7 +105,7 @@ export const lowerSoftmaxCrossEntropy = defineLowering({
         outer: 1,
         reduced: rows,
         inner: 1,
-        scale: reduction === 'mean' ? 1 / rows : 1,
+        scale: meanScale,
         label: node.label,
       });
     }
@@ -72,7 +120,7 @@ export const lowerSoftmaxCrossEntropy = defineLowering({
 /** The upstream gradient, if it is one known number for everyone who reads the residual. */
 function commonUpstream(context: LoweringContext, residual: Value): number | null {
   const numbers = context.consumers(residual).map((consumer) => {
-    const { source } = consumer.inputs[3]!;
+    const { source } = consumer.inputs[5]!;
     return source.kind === 'node' && source.node.operation === fillOperation
       ? (source.node.attributes as FillAttributes).value
       : null;
@@ -84,7 +132,7 @@ function commonUpstream(context: LoweringContext, residual: Value): number | nul
 export const lowerSoftmaxCrossEntropyBackward = defineLowering({
   operation: softmaxCrossEntropyBackwardOperation,
   lower(node, context) {
-    const [, , residual, dLoss] = node.inputs;
+    const [, , , , residual, dLoss] = node.inputs;
     const [dLogits] = node.outputs;
     const { gradient, upstream } = context.residual(residual!) as Residual;
     if (upstream !== null) {

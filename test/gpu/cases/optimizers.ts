@@ -25,6 +25,9 @@ const RMSPROP = {
   centered: false,
 } as const;
 
+const MOMENTS = { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0 } as const;
+const NADAM = { ...MOMENTS, name: 'nadam', momentumDecay: 4e-3, decoupled: false } as const;
+
 const RULES: Readonly<Record<string, OptimizerRule>> = {
   SGD,
   'SGD with momentum and weight decay': { ...SGD, momentum: 0.9, weightDecay: 0.1 },
@@ -40,6 +43,20 @@ const RULES: Readonly<Record<string, OptimizerRule>> = {
     centered: true,
     weightDecay: 0.01,
   },
+  Adagrad: {
+    name: 'adagrad',
+    learningRateDecay: 0.1,
+    weightDecay: 0.1,
+    initialAccumulatorValue: 0,
+    epsilon: 1e-10,
+  },
+  Adadelta: { name: 'adadelta', rho: 0.9, epsilon: 1e-6, weightDecay: 0.1 },
+  Adamax: { ...MOMENTS, name: 'adamax', weightDecay: 0.1 },
+  NAdam: NADAM,
+  'NAdam with weight decay': { ...NADAM, weightDecay: 0.1 },
+  'NAdam with decoupled weight decay': { ...NADAM, weightDecay: 0.1, decoupled: true },
+  Lion: { name: 'lion', beta1: 0.9, beta2: 0.99, weightDecay: 0.1 },
+  'a moving average': { name: 'average', weightDecay: 0 },
 };
 
 const SHAPES = [[7, 5], [3], [65, 2]];
@@ -70,7 +87,9 @@ function recordUpdate(graph: Graph, rule: OptimizerRule): void {
   const updated = optimizerUpdate({
     rule,
     learningRate: graph.scalar('learningRate'),
+    learningRateFactor: 0.5,
     clipNorm: graph.scalar('clipNorm'),
+    clipValue: graph.scalar('clipValue'),
     gradientNorm,
     counters: graph.read(counters),
     parameters: parameters.map((parameter) => graph.read(parameter)),
@@ -95,7 +114,7 @@ function updateCase(
     name,
     run: (context) =>
       compareExecutors(context, (graph) => recordUpdate(graph, rule), {
-        feeds: { learningRate: 0.01, clipNorm: 0, ...feeds },
+        feeds: { learningRate: 0.01, clipNorm: 0, clipValue: 0, ...feeds },
         runs,
       }),
   };
@@ -104,7 +123,7 @@ function updateCase(
 export const cases: readonly GpuCase[] = [
   ...Object.entries(RULES).flatMap(([name, rule]) => [
     updateCase(`${name}, three updates`, rule, {}, 3),
-    updateCase(`${name}, clipped`, rule, { clipNorm: 0.5 }, 2),
+    updateCase(`${name}, clipped`, rule, { clipNorm: 0.5, clipValue: 0.03 }, 2),
   ]),
   ...[SGD, ADAM, RMSPROP].map(
     (rule) =>
@@ -119,7 +138,14 @@ export const cases: readonly GpuCase[] = [
           const feeds = (bad: number): Record<string, number | Float32Array> => {
             const g1 = randomArray(3, 2);
             g1[1] = bad;
-            return { learningRate: 0.01, clipNorm: 1, g0: randomArray(35, 1), g1, g2: randomArray(130, 3) };
+            return {
+              learningRate: 0.01,
+              clipNorm: 1,
+              clipValue: 0,
+              g0: randomArray(35, 1),
+              g1,
+              g2: randomArray(130, 3),
+            };
           };
           await plan.run(feeds(0.5));
           const before = await Promise.all(variables.map((variable) => executor.read(variable)));

@@ -160,9 +160,9 @@ const mistakes: [string, () => unknown, typeof RnnError, RegExp][] = [
   ['optimizer, nesterov', update({ ...sgd, nesterov: true }), ArgumentError, /nesterov with momentum 0/],
   [
     'optimizer, rule',
-    update({ name: 'lion' } as unknown as ops.OptimizerRule),
+    update({ name: 'sophia' } as unknown as ops.OptimizerRule),
     ArgumentError,
-    /no rule "lion"/,
+    /no rule "sophia"/,
   ],
 ];
 
