@@ -129,6 +129,11 @@ export { SGD } from './optim/sgd.js';
 export type { SGDOptions } from './optim/sgd.js';
 
 // Training
+export type { Dataset } from './train/dataset.js';
+export type { EarlyStoppingOptions } from './train/early-stopping.js';
+export { Model } from './train/model.js';
+export type { Forward, Measure, Measurements, ModelOptions } from './train/model.js';
+export type { BatchReport, FitCallbacks, FitHistory, ModelFitOptions } from './train/model-fit.js';
 export { ExponentialMovingAverage } from './train/moving-average.js';
 export type { ExponentialMovingAverageOptions } from './train/moving-average.js';
 export type { StepRecord } from './train/pacer.js';

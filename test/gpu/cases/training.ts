@@ -5,12 +5,18 @@ import { applyDropout } from '../../../src/nn/dropout.js';
 import { Linear } from '../../../src/nn/linear.js';
 import { meanSquaredError } from '../../../src/nn/losses.js';
 import { LSTM } from '../../../src/nn/recurrent.js';
+import { sub } from '../../../src/ops/binary.js';
+import { mean } from '../../../src/ops/reduce-sum.js';
+import { abs } from '../../../src/ops/unary.js';
 import { AdamW } from '../../../src/optim/adam.js';
 import { NAdam } from '../../../src/optim/nadam.js';
 import type { Optimizer } from '../../../src/optim/optimizer.js';
 import { ReduceOnPlateau } from '../../../src/optim/schedules.js';
 import { SGD } from '../../../src/optim/sgd.js';
 import { CharacterModel } from '../../../src/text/character-model.js';
+import type { Dataset } from '../../../src/train/dataset.js';
+import type { ModelFitOptions } from '../../../src/train/model-fit.js';
+import { Model } from '../../../src/train/model.js';
 import { ExponentialMovingAverage } from '../../../src/train/moving-average.js';
 import { Trainer, type Batch } from '../../../src/train/trainer.js';
 import { expectClose } from '../../support/compare.js';
@@ -114,6 +120,112 @@ const resumedCharacterModel: GpuCase = {
   },
 };
 
+function createModel(executor: Executor): Model {
+  const modules = {
+    rnn: new LSTM({ inputSize: 3, hiddenSize: 6, seed: 1 }),
+    output: new Linear({ inputSize: 6, outputSize: 2, seed: 2 }),
+  };
+  return new Model({
+    executor,
+    network: new ModuleDict(modules),
+    batchFirst: false,
+    forward: (x, context) => {
+      const hidden = applyDropout(modules.rnn.forward(x, undefined, context).output, 0.2, context, 'drop');
+      return modules.output.forward(hidden);
+    },
+    loss: meanSquaredError,
+    optimizer: new AdamW({ learningRate: 0.03 }),
+    penalty: { l2: 1e-3 },
+    metrics: { error: (prediction, target) => mean(abs(sub(prediction, target))) },
+  });
+}
+
+const SEQUENCES: Dataset = {
+  x: { shape: [11, 4, 3], data: randomArray(11 * 4 * 3, 71) },
+  y: { shape: [11, 4, 2], data: randomArray(11 * 4 * 2, 72) },
+};
+
+const modelCases: readonly GpuCase[] = [
+  {
+    name: 'a model: interrupted and resumed, history and weights are the same to the bit',
+    async run({ executor }) {
+      const options = { epochs: 3, batchSize: 3, validationSplit: 0.2, earlyStopping: { patience: 3 } };
+      const whole = createModel(executor);
+      const { history } = await whole.fit(SEQUENCES, options);
+      const controller = new AbortController();
+      const first = createModel(executor);
+      const begin = await first.fit(SEQUENCES, {
+        ...options,
+        signal: controller.signal,
+        callbacks: { onBatchEnd: ({ step }) => (step === 4 ? controller.abort() : undefined) },
+      });
+      check(begin.stopped === 'signal', 'it was not interrupted');
+      const second = createModel(executor);
+      await second.restore(await first.checkpoint());
+      const rest = await second.fit(SEQUENCES, options);
+      check(
+        JSON.stringify(rest.history) === JSON.stringify(history),
+        `history ${JSON.stringify(rest.history)} is not ${JSON.stringify(history)}`,
+      );
+      const [saved, wanted] = [await second.checkpoint(), await whole.checkpoint()];
+      check(
+        saved.length === wanted.length && saved.every((byte, i) => byte === wanted[i]),
+        'the ends differ',
+      );
+      for (const model of [whole, first, second]) model.dispose();
+    },
+  },
+  {
+    name: 'a model: fitting, evaluating and predicting as on the reference; the best weights are restored',
+    async run(context) {
+      const reference = context.reference();
+      const [actual, expected] = [createModel(context.executor), createModel(reference)];
+      const options = {
+        epochs: 4,
+        batchSize: 4,
+        validationData: { x: SEQUENCES.x, y: { ...SEQUENCES.y, data: SEQUENCES.y.data.map((v) => -v) } },
+        earlyStopping: { patience: 2 },
+      } as ModelFitOptions;
+      const result = await actual.fit(SEQUENCES, options);
+      const wanted = await expected.fit(SEQUENCES, options);
+      check(result.bestEpoch === wanted.bestEpoch, `best epoch ${result.bestEpoch}, not ${wanted.bestEpoch}`);
+      for (const [name, column] of Object.entries(wanted.history)) {
+        expectClose(result.history[name]!, column, TOLERANCES.trainingLoss, name);
+      }
+      const best = wanted.history['validationLoss']![wanted.bestEpoch! - 1]!;
+      const { loss } = await actual.evaluate(options.validationData!, { batchSize: 5 });
+      expectClose([loss!], [best], TOLERANCES.trainingLoss, 'the best validation loss');
+      const [made, right] = [await actual.predict(SEQUENCES.x), await expected.predict(SEQUENCES.x)];
+      check(String(made.shape) === '11,4,2', `predictions have shape ${String(made.shape)}`);
+      expectClose(made.data, right.data, TOLERANCES.finalParameter, 'predictions');
+      actual.dispose();
+      expected.dispose();
+      reference.dispose();
+    },
+  },
+  {
+    name: 'a model: NaN in the data ends a fit with good weights',
+    async run({ executor }) {
+      const model = createModel(executor);
+      const before = await model.save();
+      // In a target: a NaN of the input can end in a gate, whose clamps know no NaN.
+      const bad = SEQUENCES.y.data.slice();
+      bad[7] = NaN;
+      const { stopped } = await model.fit(
+        { x: SEQUENCES.x, y: { ...SEQUENCES.y, data: bad } },
+        { epochs: 3 },
+      );
+      check(stopped === 'nonFinite', `stopped is ${stopped}`);
+      const after = await model.save();
+      check(
+        before.every((byte, i) => byte === after[i]),
+        'the weights have changed',
+      );
+      model.dispose();
+    },
+  },
+];
+
 function check(condition: boolean, message: string): void {
   if (!condition) throw new Error(message);
 }
@@ -175,4 +287,5 @@ export const cases: readonly GpuCase[] = [
     },
   ]),
   resumedCharacterModel,
+  ...modelCases,
 ];

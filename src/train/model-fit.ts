@@ -1,0 +1,551 @@
+/** The loop of `Model.fit`: epochs, shuffled batches, validation, callbacks, early stopping, and its place in all that. */
+import { ArgumentError, NonFiniteError } from '../graph/errors.js';
+import type { Executor } from '../graph/executor.js';
+import { checkFlag, checkNumber, checkOptions, checkWhole } from '../graph/options.js';
+import type { Variable } from '../graph/value.js';
+import type { Assignment, CheckpointReader, CheckpointWriter } from '../io/checkpoint.js';
+import { checkDataset, fingerprintOf, sampleOrder, splitDataset, type Dataset } from './dataset.js';
+import { EarlyStopping, type EarlyStoppingOptions } from './early-stopping.js';
+import type { StepRecord } from './pacer.js';
+import type { Batch, Trainer } from './trainer.js';
+import { WeightSnapshot } from './weight-snapshot.js';
+
+/** What is known of a batch once its numbers have arrived, which is often a few steps later. */
+export interface BatchReport {
+  /** From 1. */
+  readonly epoch: number;
+  /** From 1. */
+  readonly batch: number;
+  /** Batches of an epoch. */
+  readonly batches: number;
+  /** Steps of the model's trainer, from 1. */
+  readonly step: number;
+  readonly loss: number;
+  /** Of all gradients, before clipping. */
+  readonly gradientNorm: number;
+  /** Whether the update was skipped, for a gradient norm that was not finite. */
+  readonly skipped: boolean;
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/** Called by `Model.fit`; promises are awaited. */
+export interface FitCallbacks {
+  /** @param epoch from 1 */
+  readonly onEpochBegin?: (epoch: number) => void | Promise<void>;
+  /** @param measurements the epoch's columns of the history */
+  readonly onEpochEnd?: (
+    epoch: number,
+    measurements: Readonly<Record<string, number>>,
+  ) => void | Promise<void>;
+  /** Once a batch, in order. */
+  readonly onBatchEnd?: (report: BatchReport) => void | Promise<void>;
+  /** After each step: wait here for the page to breathe. */
+  readonly yield?: () => void | Promise<void>;
+}
+
+/** Options of `Model.fit`. */
+export interface ModelFitOptions {
+  /** Times over all samples. Default 1. */
+  readonly epochs?: number;
+  /** Default 32; the last batch of an epoch has what is left. */
+  readonly batchSize?: number;
+  /** Whether each epoch has an order of its own. Default `true`. */
+  readonly shuffle?: boolean;
+  /** Makes the orders repeat. Default 0. */
+  readonly seed?: number;
+  /** Part of the samples, from their end, that is held out for validation. Default 0. */
+  readonly validationSplit?: number;
+  /** Samples to validate with after each epoch. */
+  readonly validationData?: Dataset;
+  readonly callbacks?: FitCallbacks;
+  readonly earlyStopping?: EarlyStoppingOptions;
+  /**
+   * Whether a loss that is not finite ends the fit, with the weights of the last epoch whose losses all were
+   * finite, or those of the begin. Default `true`.
+   */
+  readonly stopOnNaN?: boolean;
+  /** Ends the fit at a step boundary; it then returns as usual. */
+  readonly signal?: AbortSignal;
+}
+
+/** What `Model.fit` gives. */
+export interface FitHistory {
+  /** What ended it before its last epoch, if anything did. */
+  readonly stopped: 'signal' | 'earlyStopping' | 'nonFinite' | null;
+  /** Epochs finished. */
+  readonly epochs: number;
+  /** One list a column, one number an epoch: `loss`, the metrics, and of validation `validationLoss`, `validationAccuracy`, … */
+  readonly history: Readonly<Record<string, readonly number[]>>;
+  /** The epoch of the best measurement, from 1, with early stopping. */
+  readonly bestEpoch: number | null;
+  /** What was not finite, where `stopped` is `nonFinite`. */
+  readonly error: NonFiniteError | null;
+  /** Time of the call. */
+  readonly seconds: number;
+}
+
+/** What the loop needs of its model. */
+export interface FitParts {
+  readonly executor: Executor;
+  readonly trainer: Trainer;
+  readonly metrics: readonly string[];
+  readonly toBatch: (data: Dataset, samples: Int32Array) => Batch;
+  /** `null` when the signal ended it. */
+  readonly evaluate: (
+    data: Dataset,
+    batchSize: number,
+    signal?: AbortSignal,
+  ) => Promise<Readonly<Record<string, number>> | null>;
+}
+
+/** What must be the same for a fit to be resumed. */
+interface Settings {
+  readonly batchSize: number;
+  readonly seed: number;
+  /** 1 or 0. */
+  readonly shuffle: number;
+  readonly samples: number;
+}
+
+/** Where a fit stands, all that a checkpoint must tell. */
+interface FitState {
+  readonly settings: Settings;
+  readonly fingerprint: () => number;
+  /** Epochs finished. */
+  epoch: number;
+  /** Batches of the next epoch that have been stepped. */
+  batch: number;
+  /** Samples in `sums`. */
+  weight: number;
+  /** Measurements of this epoch, times the samples. */
+  sums: Record<string, number>;
+  readonly columns: Record<string, number[]>;
+  early: Pick<EarlyStopping, 'best' | 'bestEpoch' | 'waited'> | null;
+  /** Whether it has been restored and not gone on with yet. */
+  restored: boolean;
+}
+
+/** One call's work. */
+interface Work {
+  readonly data: Dataset;
+  readonly validation: Dataset | null;
+  readonly epochs: number;
+  readonly batches: number;
+  readonly stopOnNaN: boolean;
+  readonly callbacks: FitCallbacks;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Runs the fits of one model, one after another. */
+export class ModelFit {
+  readonly #parts: FitParts;
+  readonly #good: WeightSnapshot;
+  readonly #best: WeightSnapshot;
+  #state: FitState | null = null;
+  /** The batch and size of steps whose numbers have not arrived. */
+  readonly #pending = new Map<number, { readonly batch: number; readonly size: number }>();
+  /** What waits for a boundary at which nothing is under way. */
+  readonly #waiting: (() => Promise<void>)[] = [];
+  /** Wakes who waits for a callback that itself waits for a boundary. */
+  #wake: (() => void) | null = null;
+  /** The callback that has been called and not been done with. */
+  #callback: Promise<unknown> | null = null;
+  /** Batches that nobody has been told of yet. */
+  readonly #reports: BatchReport[] = [];
+  #running = false;
+  #error: NonFiniteError | null = null;
+
+  constructor(parts: FitParts) {
+    this.#parts = parts;
+    const { namedParameters } = parts.trainer.optimizerState;
+    this.#good = new WeightSnapshot(parts.executor, 'good', namedParameters);
+    this.#best = new WeightSnapshot(parts.executor, 'best', namedParameters);
+  }
+
+  /** See `Model.fit`. */
+  async run(data: Dataset, options: ModelFitOptions): Promise<FitHistory> {
+    const began = performance.now();
+    checkOptions('fit', options, OPTIONS);
+    const { epochs = 1, batchSize = 32, shuffle = true, seed = 0, stopOnNaN = true } = options;
+    const { callbacks = {}, signal } = options;
+    checkWhole('fit', 'epochs', epochs, 1);
+    checkWhole('fit', 'batchSize', batchSize, 1);
+    checkFlag('fit', 'shuffle', shuffle);
+    checkWhole('fit', 'seed', seed, 0);
+    checkFlag('fit', 'stopOnNaN', stopOnNaN);
+    checkOptions('fit, callbacks', callbacks, ['onEpochBegin', 'onEpochEnd', 'onBatchEnd', 'yield']);
+    const { training, validation } = divide(data, options);
+    const samples = training.x.shape[0]!;
+    const columns = columnsOf(this.#parts.metrics, validation !== null);
+    const early = options.earlyStopping ? new EarlyStopping(options.earlyStopping, columns) : null;
+    const settings: Settings = { batchSize, seed, shuffle: shuffle ? 1 : 0, samples };
+    const state = this.#begin(settings, training, columns, early);
+    const batches = Math.ceil(samples / batchSize);
+    const work: Work = { data: training, validation, epochs, batches, stopOnNaN, callbacks, signal };
+    this.#pending.clear();
+    this.#reports.length = 0;
+    this.#callback = null;
+    this.#error = null;
+    let stopped: FitHistory['stopped'] = null;
+    this.#running = true;
+    try {
+      if (stopOnNaN && !this.#good.taken) await this.#good.take();
+      if (early?.exhausted) stopped = 'earlyStopping';
+      while (stopped === null && state.epoch < epochs) stopped = await this.#epoch(state, work, early);
+      if (stopped === 'nonFinite') {
+        await this.#good.restore();
+        // There is nothing to go on from.
+        this.#state = null;
+      } else if (stopped !== 'signal' && early?.restoreBest) await this.#best.restore();
+      await this.#tell(callbacks);
+    } finally {
+      this.#running = false;
+      for (const waiting of this.#waiting.splice(0)) await waiting();
+    }
+    return {
+      stopped,
+      epochs: state.epoch,
+      history: Object.fromEntries(columns.map((name) => [name, [...state.columns[name]!]])),
+      bestEpoch: early && early.bestEpoch > 0 ? early.bestEpoch : null,
+      error: this.#error,
+      seconds: (performance.now() - began) / 1000,
+    };
+  }
+
+  /** The state of a new fit, or the restored one if it is this fit's. */
+  #begin(
+    settings: Settings,
+    data: Dataset,
+    columns: readonly string[],
+    early: EarlyStopping | null,
+  ): FitState {
+    const fingerprint = (): number => fingerprintOf([data.x, data.y]);
+    const restored = this.#state?.restored ? this.#state : null;
+    if (!restored) {
+      this.#good.taken = false;
+      this.#best.taken = false;
+      this.#state = {
+        settings,
+        fingerprint,
+        epoch: 0,
+        batch: 0,
+        weight: 0,
+        sums: {},
+        columns: Object.fromEntries(columns.map((name) => [name, []])),
+        early,
+        restored: false,
+      };
+      return this.#state;
+    }
+    const refuse = (problem: string): never => {
+      throw new ArgumentError({
+        culprit: 'fit',
+        problem,
+        remedy: 'give the data and the options of the fit that was interrupted',
+      });
+    };
+    for (const [name, value] of Object.entries(settings)) {
+      const saved = restored.settings[name as keyof Settings];
+      if (saved !== value) refuse(`${name} is ${value}, the restored checkpoint was made with ${saved}`);
+    }
+    if (restored.fingerprint() !== fingerprint()) refuse('the data are not those of the restored checkpoint');
+    const saved = Object.keys(restored.columns).sort().join(', ');
+    const wanted = [...columns].sort().join(', ');
+    if (saved !== wanted) refuse(`the history will have ${wanted}, the restored one has ${saved}`);
+    if ((restored.early === null) !== (early === null)) {
+      refuse(`there is ${early ? 'early' : 'no early'} stopping, unlike in the restored checkpoint`);
+    }
+    if (early && restored.early) {
+      const { best, bestEpoch, waited } = restored.early;
+      Object.assign(early, { best, bestEpoch, waited });
+    }
+    this.#state = { ...restored, fingerprint, early, restored: false };
+    return this.#state;
+  }
+
+  /** One epoch, or the rest of one. @returns what ends the fit, if something does */
+  async #epoch(state: FitState, work: Work, early: EarlyStopping | null): Promise<FitHistory['stopped']> {
+    const { callbacks, validation, signal, stopOnNaN } = work;
+    const { trainer, evaluate } = this.#parts;
+    if (signal?.aborted) return 'signal';
+    await this.#serve(callbacks);
+    if (state.batch === 0) await this.#call(() => callbacks.onEpochBegin?.(state.epoch + 1));
+    const stopped = await this.#batches(state, work);
+    if (stopped) return stopped;
+    const measured: Record<string, number> = {};
+    for (const [name, sum] of Object.entries(state.sums)) measured[name] = sum / state.weight;
+    if (validation) {
+      const results = await evaluate(validation, state.settings.batchSize, signal);
+      if (!results) return 'signal';
+      for (const [name, value] of Object.entries(results)) measured[validationName(name)] = value;
+    }
+    state.epoch++;
+    state.batch = 0;
+    state.weight = 0;
+    state.sums = {};
+    for (const [name, list] of Object.entries(state.columns)) list.push(measured[name]!);
+    const { loss, validationLoss = loss! } = measured;
+    if (stopOnNaN && !Number.isFinite(validationLoss)) {
+      this.#error = nonFinite(`the validation loss of epoch ${state.epoch}`, validationLoss);
+      return 'nonFinite';
+    }
+    if (stopOnNaN) await this.#good.take();
+    const verdict = early?.observe(state.epoch, measured[early.monitor]!);
+    if (verdict === 'best' && early?.restoreBest) await this.#best.take();
+    trainer.optimizer.adaptiveSchedule?.observe(validationLoss);
+    await this.#call(() => callbacks.onEpochEnd?.(state.epoch, { ...measured }));
+    return verdict === 'stop' ? 'earlyStopping' : null;
+  }
+
+  /** The batches of an epoch that are left. */
+  async #batches(state: FitState, work: Work): Promise<'signal' | 'nonFinite' | null> {
+    const { trainer, toBatch } = this.#parts;
+    const { data, batches, callbacks, signal } = work;
+    const { batchSize, samples, seed, shuffle } = state.settings;
+    const order = sampleOrder(samples, shuffle ? { seed, epoch: state.epoch } : null);
+    while (state.batch < batches) {
+      const stopping = signal?.aborted ?? false;
+      let flush = stopping || this.#waiting.length > 0;
+      if (flush) {
+        await this.#report(state, work, await trainer.settle());
+        if (this.#error) return 'nonFinite';
+        if (trainer.unreported === 0) {
+          await this.#serve(callbacks);
+          if (stopping) return 'signal';
+          flush = false;
+        }
+      }
+      // Where losses are still on the device, another step of the same plan brings them.
+      flush ||= lastOfItsPlan(state, trainer, batches);
+      const indices = order.subarray(state.batch * batchSize, (state.batch + 1) * batchSize);
+      const { step, records } = await trainer.step(toBatch(data, indices), { flush });
+      state.batch++;
+      this.#pending.set(step, { batch: state.batch, size: indices.length });
+      await this.#report(state, work, records);
+      if (this.#error) return 'nonFinite';
+      await this.#call(() => callbacks.yield?.());
+    }
+    return null;
+  }
+
+  /** Adds what has arrived to the epoch's sums, then tells of it. */
+  async #report(state: FitState, work: Work, records: readonly StepRecord[]): Promise<void> {
+    const { callbacks, batches, stopOnNaN } = work;
+    for (const { step, loss, gradientNorm, skipped, scalars: metrics } of records) {
+      const pending = this.#pending.get(step);
+      // Left over from a fit that failed.
+      if (!pending) continue;
+      this.#pending.delete(step);
+      const { batch, size } = pending;
+      state.weight += size;
+      for (const [name, value] of Object.entries({ loss, ...metrics })) {
+        state.sums[name] = (state.sums[name] ?? 0) + size * value;
+      }
+      const epoch = state.epoch + 1;
+      this.#reports.push({ epoch, batch, batches, step, loss, gradientNorm, skipped, metrics });
+      if (!stopOnNaN || Number.isFinite(loss)) continue;
+      this.#error = nonFinite(`the loss of epoch ${epoch}, batch ${batch}`, loss);
+      break;
+    }
+    await this.#tell(callbacks);
+  }
+
+  /** Tells of batches, one after the other. */
+  async #tell({ onBatchEnd }: FitCallbacks): Promise<void> {
+    await this.#await();
+    while (this.#reports.length > 0 && !this.#callback) {
+      const report = this.#reports.shift()!;
+      await this.#call(() => onBatchEnd?.(report));
+    }
+  }
+
+  /** Calls back once the callback before is done; so none begins while that one waits for a boundary. */
+  async #call(callback: () => unknown): Promise<void> {
+    await this.#await();
+    if (this.#callback) return;
+    this.#callback = (async () => callback())();
+    // What it throws is thrown where it is waited for.
+    this.#callback.catch(() => undefined);
+    await this.#await();
+  }
+
+  /**
+   * Waits for the callback, if there is one, and meanwhile serves what it or anyone asks for. Returns early
+   * where only more steps can bring what it waits for.
+   */
+  async #await(): Promise<void> {
+    while (this.#callback) {
+      const asked = new Promise<void>((resolve) => (this.#wake = resolve));
+      if (this.#waiting.length === 0) await Promise.race([this.#callback, asked]);
+      if (this.#waiting.length === 0) {
+        const callback = this.#callback;
+        this.#callback = null;
+        await callback;
+        return;
+      }
+      if (this.#parts.trainer.unreported > 0 && !this.#error) return;
+      for (const work of this.#waiting.splice(0)) await work();
+    }
+  }
+
+  /** Runs `work` between two steps, when no loss is under way. */
+  atBoundary<R>(work: () => Promise<R>): Promise<R> {
+    if (!this.#running) return work();
+    return new Promise((resolve, reject) => {
+      this.#waiting.push(() => work().then(resolve, reject));
+      this.#wake?.();
+    });
+  }
+
+  /** At a boundary: does all that waits for one, and lets callbacks catch up. */
+  async #serve(callbacks: FitCallbacks): Promise<void> {
+    for (const work of this.#waiting.splice(0)) await work();
+    await this.#tell(callbacks);
+  }
+
+  /** Adds the place of the fit to a checkpoint. */
+  capture(writer: CheckpointWriter): ReadonlyMap<string, Variable> {
+    const state = this.#state;
+    if (!state) return new Map();
+    const { settings, epoch, batch, weight, early } = state;
+    writer.field('fit', { ...settings, fingerprint: state.fingerprint(), epoch, batch, weight });
+    if (early) {
+      const { best, bestEpoch, waited } = early;
+      writer.field('earlyStopping', { bestEpoch, waited, ...(best === null ? {} : { best }) });
+    }
+    const list = (name: string, numbers: readonly number[]): void =>
+      writer.tensor(name, { shape: [numbers.length], data: Float64Array.from(numbers) });
+    for (const [name, numbers] of Object.entries(state.columns)) list(`history.${name}`, numbers);
+    for (const [name, sum] of Object.entries(state.sums)) list(`sum.${name}`, [sum]);
+    const snapshots = [
+      ['good.', this.#good],
+      ['best.', this.#best],
+    ] as const;
+    return new Map(
+      snapshots.flatMap(([prefix, { taken, variables }]) =>
+        taken ? [...variables].map(([name, variable]): [string, Variable] => [prefix + name, variable]) : [],
+      ),
+    );
+  }
+
+  /** Takes the fit's part of a checkpoint and checks it; the next `run` goes on where the saved one was. */
+  prepareRestore(reader: CheckpointReader): Assignment[] {
+    if (!reader.has('fit')) return [];
+    const fit = reader.numbers('fit');
+    const whole = (source: Record<string, number>, name: string, min = 0): number => {
+      const value = source[name];
+      if (Number.isSafeInteger(value) && value! >= min) return value!;
+      return reader.fail(`fit, ${name}`, `is ${value}, not a whole number of at least ${min}`);
+    };
+    const settings: Settings = {
+      batchSize: whole(fit, 'batchSize', 1),
+      seed: whole(fit, 'seed'),
+      shuffle: whole(fit, 'shuffle'),
+      samples: whole(fit, 'samples', 1),
+    };
+    const early = reader.has('earlyStopping') ? reader.numbers('earlyStopping') : null;
+    const epoch = whole(fit, 'epoch');
+    const columns: Record<string, number[]> = {};
+    for (const name of reader.names('history.')) {
+      const list = reader.list(`history.${name}`);
+      if (list.length !== epoch) {
+        reader.fail(`history.${name}`, `has ${list.length} numbers after ${epoch} epochs`);
+      }
+      columns[name] = list;
+    }
+    const sums: Record<string, number> = {};
+    for (const name of reader.names('sum.')) sums[name] = reader.list(`sum.${name}`)[0] ?? 0;
+    const fingerprint = whole(fit, 'fingerprint');
+    this.#state = {
+      settings,
+      fingerprint: () => fingerprint,
+      epoch,
+      batch: whole(fit, 'batch'),
+      weight: whole(fit, 'weight'),
+      sums,
+      columns,
+      early: early && {
+        best: early['best'] ?? null,
+        bestEpoch: whole(early, 'bestEpoch'),
+        waited: whole(early, 'waited'),
+      },
+      restored: true,
+    };
+    return [['good.', this.#good] as const, ['best.', this.#best] as const].flatMap(([prefix, snapshot]) => {
+      if (reader.names(prefix).length === 0) return [];
+      snapshot.taken = true;
+      return reader.variables(prefix, snapshot.variables);
+    });
+  }
+
+  /** Frees the snapshots. */
+  dispose(): void {
+    this.#good.dispose();
+    this.#best.dispose();
+  }
+}
+
+const OPTIONS = [
+  'epochs',
+  'batchSize',
+  'shuffle',
+  'seed',
+  'validationSplit',
+  'validationData',
+  'callbacks',
+  'earlyStopping',
+  'stopOnNaN',
+  'signal',
+];
+
+function divide(
+  data: Dataset,
+  { validationSplit = 0, validationData }: ModelFitOptions,
+): { training: Dataset; validation: Dataset | null } {
+  checkDataset('fit', data);
+  checkNumber('fit', 'validationSplit', validationSplit, { min: 0, below: 1 });
+  if (validationData) {
+    checkDataset('fit, validationData', validationData);
+    if (validationSplit === 0) return { training: data, validation: validationData };
+    throw new ArgumentError({
+      culprit: 'fit',
+      problem: 'validationSplit and validationData are both given',
+      remedy: 'give one of them',
+    });
+  }
+  if (validationSplit === 0) return { training: data, validation: null };
+  const { training, heldOut } = splitDataset(data, validationSplit);
+  return { training, validation: heldOut };
+}
+
+/** `validationAccuracy` of `accuracy`. */
+function validationName(name: string): string {
+  return `validation${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+}
+
+function columnsOf(metrics: readonly string[], validated: boolean): string[] {
+  const names = ['loss', ...metrics];
+  return validated ? [...names, ...names.map(validationName)] : names;
+}
+
+/** Whether no later batch of the epoch runs on the plan of the next one, so that none would bring its losses home. */
+function lastOfItsPlan({ batch, settings }: FitState, trainer: Trainer, batches: number): boolean {
+  const { batchSize, samples } = settings;
+  const plan = (index: number): string => {
+    const size = Math.min(batchSize, samples - index * batchSize);
+    const updates = (trainer.steps + 1 + index - batch) % trainer.accumulate === 0;
+    return `${size} ${updates}`;
+  };
+  const own = plan(batch);
+  for (let index = batch + 1; index < batches; index++) if (plan(index) === own) return false;
+  return true;
+}
+
+function nonFinite(what: string, value: number): NonFiniteError {
+  return new NonFiniteError({
+    culprit: 'fit',
+    problem: `${what} is ${value}`,
+    remedy:
+      'the last good weights are back; try a lower learning rate or clipNorm, and look for NaN in the data',
+  });
+}
