@@ -11,7 +11,7 @@
 //   total              [B]: e^−loss; assigned
 //   loss               [B]; assigned, impossible_loss where no path has the target; over its length if per_label
 //
-// A workgroup computes one sequence, its 64 invocations share the states. Workgroups: B.
+// A workgroup computes one sequence, its 32 invocations, which most GPUs run in lockstep, share the states. Workgroups: B.
 
 struct Params {
   time: u32,
@@ -40,14 +40,14 @@ fn row_of(b: u32, t: u32) -> u32 {
   return row * (2u * params.labels + 1u);
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(32)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
   let b = min(workgroup.x, params.batch - 1u);
   let input_length = u32(clamp(input_lengths[b], 0, i32(params.time)));
   let target_length = u32(clamp(target_lengths[b], 0, i32(params.labels)));
   let states = 2u * target_length + 1u;
   for (var t = params.begin; t < min(params.end, input_length); t++) {
-    for (var state = local; state < states; state += 64u) {
+    for (var state = local; state < states; state += 32u) {
       var reached = NOTHING;
       if (t > 0u) {
         let previous = row_of(b, t - 1u) + state;

@@ -12,7 +12,7 @@
 //   rest               [B, 2, 2S+1]: the last two of rest[t]; in: that of end, where a sequence is longer
 //   occupancy          [B, T, 2S+1]; assigned, up to the lengths; 0 where total is
 //
-// A workgroup computes one sequence, its 64 invocations share the states. Workgroups: B.
+// A workgroup computes one sequence, its 32 invocations, which most GPUs run in lockstep, share the states. Workgroups: B.
 
 struct Params {
   time: u32,
@@ -34,7 +34,7 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> occupancy: array<f32>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(32)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
   let b = min(workgroup.x, params.batch - 1u);
   let input_length = u32(clamp(input_lengths[b], 0, i32(params.time)));
@@ -43,7 +43,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let whole = total[b];
   for (var after = min(params.end, input_length); after > params.begin; after--) {
     let t = after - 1u;
-    for (var state = local; state < states; state += 64u) {
+    for (var state = local; state < states; state += 32u) {
       var beta = NOTHING;
       if (after < input_length) {
         let next = (b * 2u + after % 2u) * width + state;

@@ -21,8 +21,8 @@ import { MAX_ITERATIONS } from './limits.js';
 /** Bytes of a float or an index, and of a number with its exponent. */
 const WORD = 4;
 const SCALED = 8;
-/** Invocations that share the states of a sequence. */
-const LANES = 64;
+/** Invocations that share the states of a sequence: ctc_loss.wgsl and ctc_loss_backward.wgsl. */
+const LANES = 32;
 
 /** What the forward pass leaves for the backward one. */
 interface Residual {

@@ -190,8 +190,8 @@ const ctc: readonly GpuCase[] = [
   ctcCase('lengths by chance', { T: 12, B: 5, C: 4, S: 5 }),
   ctcCase('per label, the last class as blank', { T: 12, B: 5, C: 4, S: 5, blank: 3 }, { perLabel: true }),
   ctcCase('one label over and over', { T: 20, B: 3, C: 3, S: 7, highest: 1 }),
-  ctcCase('states for each lane', { T: 70, B: 3, C: 5, S: 32 }),
-  ctcCase('three states a lane', { T: 150, B: 2, C: 70, S: 66 }),
+  ctcCase('one state more than two a lane', { T: 70, B: 3, C: 5, S: 32 }),
+  ctcCase('some lanes with a state more', { T: 150, B: 2, C: 70, S: 66 }),
   ctcCase('hundreds of labels', { T: 700, B: 2, C: 11, S: 300 }),
   ctcCase('empty targets, no input and padding that is no class', {
     T: 6,
@@ -217,6 +217,7 @@ const ctc: readonly GpuCase[] = [
   ),
   ctcCase('logits of ±10,000', { T: 9, B: 3, C: 4, S: 3, spread: 1e4 }),
   ctcCase('more steps than one dispatch may take', { T: 30_011, B: 2, C: 2, S: 1 }),
+  ctcCase('a state short of one a lane', { T: 33, B: 2, C: 4, S: 15 }),
   ctcCase('as speech is', { T: 200, B: 32, C: 29, S: 40 }),
   {
     name: 'CTC without a path has infinite loss and no number for a gradient',
