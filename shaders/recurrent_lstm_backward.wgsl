@@ -80,10 +80,20 @@ fn finish(direction: u32, row: u32, quad: u32, sum: vec4f) {
     c_new = clamp(c_new, vec4f(-params.cell_clip), vec4f(params.cell_clip));
   }
   let out = output(c_new);
-  let h_share = zoneout_share(direction, row, quad, params.state_width, 0u);
-  let c_share = zoneout_share(direction, row, quad, params.hidden_width, 1u);
+  // In loops, not call by call: compilers write every call out.
+  var shares = array<vec4f, 2>();
+  for (var state = 0u; state < 2u; state++) {
+    let width = select(params.hidden_width, params.state_width, state == 0u);
+    shares[state] = zoneout_share(direction, row, quad, width, state);
+  }
+  let h_share = shares[0];
+  let c_share = shares[1];
+  var slopes = array<vec4f, 3>(i, f, o);
+  for (var k = 0u; k < 3u; k++) {
+    slopes[k] = gate_slope(slopes[k]);
+  }
   let dh_new = dh * (1.0 - h_share);
-  let d_o = dh_new * out * gate_slope(o);
+  let d_o = dh_new * out * slopes[2];
   var dc = dh_new * o * output_slope(out) + dc_next * (1.0 - c_share);
   let vector = direction * params.vector_stride + quad;
   if (params.has_peephole != 0u) {
@@ -92,11 +102,10 @@ fn finish(direction: u32, row: u32, quad: u32, sum: vec4f) {
   if (params.cell_clip > 0.0) {
     dc = select(vec4f(0.0), dc, abs(c_new) < vec4f(params.cell_clip));
   }
-  let slope_i = gate_slope(i);
-  var d_i = dc * g * slope_i;
-  var d_f = dc * c_old * gate_slope(f);
+  var d_i = dc * g * slopes[0];
+  var d_f = dc * c_old * slopes[1];
   if (params.coupled != 0u) {
-    d_i = dc * (g - c_old) * slope_i;
+    d_i = dc * (g - c_old) * slopes[0];
     d_f = vec4f(0.0);
   }
   var dc_old = dc * f + dc_next * c_share;
