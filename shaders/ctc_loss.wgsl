@@ -11,7 +11,8 @@
 //   total              [B]: e^−loss; assigned
 //   loss               [B]; assigned, impossible_loss where no path has the target; over its length if per_label
 //
-// A workgroup computes one sequence, its 32 invocations, which most GPUs run in lockstep, share the states. Workgroups: B.
+// A workgroup computes one sequence: its 32 invocations, which most GPUs run in lockstep, share the states.
+// Workgroups: B.
 
 struct Params {
   time: u32,

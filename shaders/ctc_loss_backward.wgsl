@@ -12,7 +12,8 @@
 //   rest               [B, 2, 2S+1]: the last two of rest[t]; in: that of end, where a sequence is longer
 //   occupancy          [B, T, 2S+1]; assigned, up to the lengths; 0 where total is
 //
-// A workgroup computes one sequence, its 32 invocations, which most GPUs run in lockstep, share the states. Workgroups: B.
+// A workgroup computes one sequence: its 32 invocations, which most GPUs run in lockstep, share the states.
+// Workgroups: B.
 
 struct Params {
   time: u32,
