@@ -1,5 +1,5 @@
 /** Data of a fit: samples along the first axis, cut into batches, shuffled, and turned time-major where a network wants it. */
-import { ArgumentError, ShapeError } from '../graph/errors.js';
+import { ArgumentError, NonFiniteError, ShapeError } from '../graph/errors.js';
 import { formatShape, sizeOf, type Shape } from '../graph/shape.js';
 import type { HostArray } from '../graph/value.js';
 import type { TensorData } from '../nn/module.js';
@@ -45,6 +45,19 @@ export function checkDataset(
     problem: `x has ${n} samples, y ${m}`,
     remedy: 'give one target a sample',
   });
+}
+
+/** Throws a NonFiniteError that names the first number of the data that is not finite. */
+export function checkFinite(culprit: string, { x, y }: Dataset): void {
+  for (const [name, { shape, data }] of Object.entries({ x, y })) {
+    const at = data.findIndex((number) => !Number.isFinite(number));
+    if (at < 0) continue;
+    throw new NonFiniteError({
+      culprit: `${culprit}, ${name}`,
+      problem: `element ${at}, of sample ${Math.floor(at / sizeOf(shape.slice(1)))}, is ${data[at]}`,
+      remedy: 'mend the data or leave the sample out; `stopOnNaN: false` trains with it all the same',
+    });
+  }
 }
 
 /** The samples from `begin` to before `end`; the numbers are not copied. */

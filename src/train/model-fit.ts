@@ -4,7 +4,14 @@ import type { Executor } from '../graph/executor.js';
 import { checkFlag, checkNumber, checkOptions, checkWhole } from '../graph/options.js';
 import type { Variable } from '../graph/value.js';
 import type { Assignment, CheckpointReader, CheckpointWriter } from '../io/checkpoint.js';
-import { checkDataset, fingerprintOf, sampleOrder, splitDataset, type Dataset } from './dataset.js';
+import {
+  checkDataset,
+  checkFinite,
+  fingerprintOf,
+  sampleOrder,
+  splitDataset,
+  type Dataset,
+} from './dataset.js';
 import { EarlyStopping, type EarlyStoppingOptions } from './early-stopping.js';
 import type { StepRecord } from './pacer.js';
 import type { Batch, Trainer } from './trainer.js';
@@ -61,7 +68,7 @@ export interface ModelFitOptions {
   readonly earlyStopping?: EarlyStoppingOptions;
   /**
    * Whether a loss that is not finite ends the fit, with the weights of the last epoch whose losses all were
-   * finite, or those of the begin. Default `true`.
+   * finite, or those of the begin; data that are not finite are then refused. Default `true`.
    */
   readonly stopOnNaN?: boolean;
   /** Ends the fit at a step boundary; it then returns as usual. */
@@ -175,6 +182,9 @@ export class ModelFit {
     checkFlag('fit', 'stopOnNaN', stopOnNaN);
     checkOptions('fit, callbacks', callbacks, ['onEpochBegin', 'onEpochEnd', 'onBatchEnd', 'yield']);
     const { training, validation } = divide(data, options);
+    // A device's gates may swallow a NaN, so that no loss would tell of it.
+    if (stopOnNaN) checkFinite('fit', training);
+    if (stopOnNaN && validation) checkFinite('fit, validation', validation);
     const samples = training.x.shape[0]!;
     const columns = columnsOf(this.#parts.metrics, validation !== null);
     const early = options.earlyStopping ? new EarlyStopping(options.earlyStopping, columns) : null;
@@ -545,7 +555,6 @@ function nonFinite(what: string, value: number): NonFiniteError {
   return new NonFiniteError({
     culprit: 'fit',
     problem: `${what} is ${value}`,
-    remedy:
-      'the last good weights are back; try a lower learning rate or clipNorm, and look for NaN in the data',
+    remedy: 'the last good weights are back; try a lower learning rate or clipNorm',
   });
 }

@@ -243,6 +243,7 @@ export class Trainer {
       const key: Key = { mode: updates ? 'update' : 'accumulate', inputs };
       const plan = await this.#plans.get(key);
       this.#checkAlive();
+      this.#checkWeightsInPlace('trained');
       this.optimizer.prepare(Math.ceil(step / this.accumulate), options.learningRate);
       const { arrival } = await this.#pacer.run(plan, this.#feeds(batch, key, step), step, options);
       this.#steps = step;
@@ -311,13 +312,7 @@ export class Trainer {
   async capture(writer: CheckpointWriter, more?: () => ReadonlyMap<string, Variable>): Promise<void> {
     const { reading } = await this.#enqueue(() => {
       this.#checkAlive();
-      if (this.#average?.swapped) {
-        throw new ArgumentError({
-          culprit: this.#name,
-          problem: 'is to be saved while averages are in the place of its weights',
-          remedy: 'swap back first',
-        });
-      }
+      this.#checkWeightsInPlace('saved');
       const { optimizer } = this;
       writer.field('step', this.#steps);
       writer.field('seed', this.#seed);
@@ -415,6 +410,15 @@ export class Trainer {
   #checkAlive(): void {
     if (!this.#disposed) return;
     throw new DisposedError({ culprit: this.#name, problem: 'was disposed', remedy: 'create a new one' });
+  }
+
+  #checkWeightsInPlace(what: string): void {
+    if (!this.#average?.swapped) return;
+    throw new ArgumentError({
+      culprit: this.#name,
+      problem: `is to be ${what} while averages are in the place of its weights`,
+      remedy: 'swap back first',
+    });
   }
 
   /** Names, types and shapes of a batch, as a key of plans. */

@@ -204,17 +204,12 @@ const modelCases: readonly GpuCase[] = [
     },
   },
   {
-    name: 'a model: NaN in the data ends a fit with good weights',
+    name: 'a model: diverging ends a fit with good weights',
     async run({ executor }) {
       const model = createModel(executor);
       const before = await model.save();
-      // In a target: a NaN of the input can end in a gate, whose clamps know no NaN.
-      const bad = SEQUENCES.y.data.slice();
-      bad[7] = NaN;
-      const { stopped } = await model.fit(
-        { x: SEQUENCES.x, y: { ...SEQUENCES.y, data: bad } },
-        { epochs: 3 },
-      );
+      model.optimizer.learningRate = 1e30;
+      const { stopped } = await model.fit(SEQUENCES, { epochs: 3, batchSize: 2 });
       check(stopped === 'nonFinite', `stopped is ${stopped}`);
       const after = await model.save();
       check(

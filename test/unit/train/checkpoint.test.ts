@@ -249,13 +249,15 @@ describe('Trainer.checkpoint', () => {
     await expect(plateau.trainer.restore(damaged)).rejects.toThrow(/ReduceOnPlateau, state/);
   });
 
-  it('is refused while averages are in the place of the weights', async () => {
+  it('is refused while averages are in the place of the weights, and so is a step', async () => {
     const { trainer, averages } = create({ ...SETUPS[4]![1], accumulate: 1 });
     await trainer.step(batch(1));
     await averages.during(async () => {
       await expect(trainer.checkpoint()).rejects.toThrow(ArgumentError);
+      await expect(trainer.step(batch(2))).rejects.toThrow(/trained while averages/);
     });
     await trainer.checkpoint();
+    expect(trainer.steps).toBe(1);
   });
 });
 

@@ -288,7 +288,8 @@ describe('what ends a fit early', () => {
 
   it('a validation loss that is not finite ends it too', async () => {
     const bad = line(4);
-    bad.x.data[3] = Infinity;
+    // Finite, but not its square.
+    bad.x.data[3] = 1e30;
     const model = create();
     const before = await weights(model);
     const result = await model.fit(line(8), { epochs: 5, validationData: bad });
@@ -661,6 +662,20 @@ describe('misuse of Model', () => {
     ['lists', { x: { shape: [1, 2], data: [1, 2] }, y }, {}, ShapeError, /fit, x: its data is no/],
     ['a wrong length', { x: { shape: [6, 3], data: x.data }, y }, {}, ShapeError, /12 numbers/],
     ['fewer targets', { x, y: line(5).y }, {}, ShapeError, /x has 6 samples, y 5/],
+    [
+      'NaN',
+      { x: { shape: [6, 2], data: x.data.map((v, i) => (i === 5 ? NaN : v)) }, y },
+      {},
+      NonFiniteError,
+      /fit, x: element 5, of sample 2, is NaN/,
+    ],
+    [
+      'infinity in the validation',
+      { x, y },
+      { validationData: { x, y: { shape: [6, 1], data: new Float32Array(6).fill(Infinity) } } },
+      NonFiniteError,
+      /fit, validation, y: element 0, of sample 0, is Infinity/,
+    ],
     ['no epochs', { x, y }, { epochs: 0 }, ArgumentError, /epochs is 0/],
     ['batchSize 0', { x, y }, { batchSize: 0 }, ArgumentError, /batchSize is 0/],
     ['a split of 1', { x, y }, { validationSplit: 1 }, ArgumentError, /validationSplit is 1/],
