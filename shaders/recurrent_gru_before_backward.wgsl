@@ -9,6 +9,7 @@
 //   mask    [T·B]          0 where a sequence has ended
 //   seed    one whole number
 //
+// The entry point is in lib/recurrent_backward.wgsl: the product, then for each row and four units finish().
 // One invocation computes eight batch rows of eight units, in four 4×4 accumulators.
 // Workgroups: (⌈⌈B/8⌉·⌈H/8⌉ / 16⌉, 1, D). H is padded to a multiple of four, with zeros.
 
@@ -47,27 +48,4 @@ fn finish(direction: u32, row: u32, quad: u32, sum: vec4f) {
   carry[params.carry_h[direction] + at] = z * dh_new + share * dh;
   gates[first + quads] = dh_new * (h_old - n) * gate_slope(z);
   gates[first + 2u * quads] = dh_new * (1.0 - z) * candidate_slope(n);
-}
-
-@compute @workgroup_size(16)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let direction = id.z;
-  let quads = params.unit_quads;
-  let pairs = (quads + 1u) / 2u;
-  let quad0 = id.x % pairs * 2u;
-  let row0 = id.x / pairs * 8u;
-  if (row0 >= params.batch) {
-    return;
-  }
-  // An odd last quad repeats its neighbour.
-  let quad1 = min(quad0 + 1u, quads - 1u);
-  var tile = recurrent_product(direction, row0, quad0, quad1);
-  // One call in a loop, not two: compilers write every call out.
-  for (var i = 0u; i < 16u; i++) {
-    let row = i / 2u;
-    let side = i % 2u;
-    if (row0 + row < params.batch && quad0 + side < quads) {
-      finish(direction, row0 + row, quad0 + side, tile[2u * side + row / 4u][row % 4u]);
-    }
-  }
 }

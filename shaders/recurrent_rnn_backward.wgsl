@@ -8,6 +8,7 @@
 //   mask    [T·B]       0 where a sequence has ended
 //   seed    one whole number
 //
+// The entry point is in lib/recurrent_backward.wgsl: the product, then for each row and four units finish().
 // One invocation computes eight batch rows of eight units, in four 4×4 accumulators.
 // Workgroups: (⌈⌈B/8⌉·⌈units/8⌉ / 16⌉, 1, D). Widths are padded to a multiple of four, with zeros.
 
@@ -35,28 +36,5 @@ fn finish(direction: u32, row: u32, quad: u32, sum: vec4f) {
   gates[place] = dh * (1.0 - share) * candidate_slope(gates[place]);
   if (params.keep_carry_h != 0u) {
     carry[params.carry_h[direction] + at] = dh * share;
-  }
-}
-
-@compute @workgroup_size(16)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let direction = id.z;
-  let quads = params.unit_quads;
-  let pairs = (quads + 1u) / 2u;
-  let quad0 = id.x % pairs * 2u;
-  let row0 = id.x / pairs * 8u;
-  if (row0 >= params.batch) {
-    return;
-  }
-  // An odd last quad repeats its neighbour.
-  let quad1 = min(quad0 + 1u, quads - 1u);
-  var tile = recurrent_product(direction, row0, quad0, quad1);
-  // One call in a loop, not two: compilers write every call out.
-  for (var i = 0u; i < 16u; i++) {
-    let row = i / 2u;
-    let side = i % 2u;
-    if (row0 + row < params.batch && quad0 + side < quads) {
-      finish(direction, row0 + row, quad0 + side, tile[2u * side + row / 4u][row % 4u]);
-    }
   }
 }

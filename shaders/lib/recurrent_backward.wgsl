@@ -1,5 +1,6 @@
-// Parameters of every backward step, and the product it begins with. Places are in vec4, one for each
-// direction; workgroup z is the direction. "Next" is the step that came after this one, whichever way time ran.
+// Every backward step: its parameters, the product it begins with, and the entry point, which hands each result
+// to the cell's finish(). Places are in vec4, one for each direction; workgroup z is the direction. "Next" is the
+// step that came after this one, whichever way time ran.
 
 struct Params {
   source_read: vec2u,    // first row of what is multiplied by the weight
@@ -91,4 +92,27 @@ fn state_gradient(direction: u32, row: u32, quad: u32, sum: vec4f) -> vec4f {
     dh += dy[(params.dy_row[direction] + row) * params.unit_quads + quad];
   }
   return dh;
+}
+
+@compute @workgroup_size(16)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let direction = id.z;
+  let quads = params.unit_quads;
+  let pairs = (quads + 1u) / 2u;
+  let quad0 = id.x % pairs * 2u;
+  let row0 = id.x / pairs * 8u;
+  if (row0 >= params.batch) {
+    return;
+  }
+  // An odd last quad repeats its neighbour.
+  let quad1 = min(quad0 + 1u, quads - 1u);
+  var tile = recurrent_product(direction, row0, quad0, quad1);
+  // One call in a loop, not two: compilers write every call out.
+  for (var i = 0u; i < 16u; i++) {
+    let row = i / 2u;
+    let side = i % 2u;
+    if (row0 + row < params.batch && quad0 + side < quads) {
+      finish(direction, row0 + row, quad0 + side, tile[2u * side + row / 4u][row % 4u]);
+    }
+  }
 }
