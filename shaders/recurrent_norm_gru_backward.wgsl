@@ -36,10 +36,10 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     let dh = state_gradient(direction, row, quad);
     let share = passed_share(direction, row, quad, 0u);
     let dh_new = dh * (1.0 - share);
-    let dn = dh_new * (1.0 - z) * clipped_slope(params.activation, n, params.gate_clip);
+    let dn = dh_new * (1.0 - z) * candidate_slope(n);
     carry[params.carry_h[direction] + at] = z * dh_new + share * dh;
-    gates[first] = dn * m * clipped_slope(params.gate_activation, r, params.gate_clip);
-    gates[first + quads] = dh_new * (h_old - n) * clipped_slope(params.gate_activation, z, params.gate_clip);
+    gates[first] = dn * m * gate_slope(r);
+    gates[first + quads] = dh_new * (h_old - n) * gate_slope(z);
     gates[first + 2u * quads] = dn;
     carry[params.product[direction] + at] = dn * r;
     add_sum(direction, row, 3u, quad, dn * r);

@@ -23,9 +23,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     let a_r = gates[first] + recurrent_part(direction, row, 0u, quad, moments);
     let a_z = gates[first + quads] + recurrent_part(direction, row, 1u, quad, moments);
     let m = recurrent_part(direction, row, 2u, quad, moments);
-    let r = activate(params.gate_activation, clipped(a_r, params.gate_clip));
-    let z = activate(params.gate_activation, clipped(a_z, params.gate_clip));
-    let n = activate(params.activation, clipped(gates[first + 2u * quads] + r * m, params.gate_clip));
+    let r = gate(a_r);
+    let z = gate(a_z);
+    let n = candidate(gates[first + 2u * quads] + r * m);
     var h_new = (1.0 - z) * n;
     if (params.has_previous != 0u) {
       h_new += z * h[params.h_read[direction] + row * quads + quad];

@@ -52,14 +52,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     let o = gates[gates0 + 3u * quads + quad];
     let normalized = normalized_cell(direction, row, quad);
     let gain = vectors[vector0 + quad];
-    let out = activate(params.output_activation, gain * normalized + vectors[vector0 + quads + quad]);
+    let out = output(gain * normalized + vectors[vector0 + quads + quad]);
     let dh = state_gradient(direction, row, quad);
     let share = passed_share(direction, row, quad, 0u);
     let dh_new = dh * (1.0 - share);
-    let dc = dh_new * o * slope(params.output_activation, out)
+    let dc = dh_new * o * output_slope(out)
       + passing_cell(direction, at) * (1.0 - passed_share(direction, row, quad, 1u));
     carry[params.carry_h[direction] + at] = dh * share;
-    gates[gates0 + 3u * quads + quad] = dh_new * out * clipped_slope(params.gate_activation, o, params.gate_clip);
+    gates[gates0 + 3u * quads + quad] = dh_new * out * gate_slope(o);
     add_sum(direction, row, 4u, quad, dc * normalized);
     add_sum(direction, row, 5u, quad, dc);
     let e = gain * dc;
@@ -80,10 +80,10 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     let f = gates[first + quads];
     let g = gates[first + 2u * quads];
     carry[params.carry_c[direction] + at] = dc * f + passing_cell(direction, at) * passed_share(direction, row, quad, 1u);
-    gates[first] = dc * g * clipped_slope(params.gate_activation, i, params.gate_clip);
+    gates[first] = dc * g * gate_slope(i);
     gates[first + quads] =
-      dc * old_cell(direction, at) * clipped_slope(params.gate_activation, f, params.gate_clip);
-    gates[first + 2u * quads] = dc * i * clipped_slope(params.activation, g, params.gate_clip);
+      dc * old_cell(direction, at) * gate_slope(f);
+    gates[first + 2u * quads] = dc * i * candidate_slope(g);
   }
   recurrent_backward(direction, row, local);
 }

@@ -36,9 +36,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     let a_f = gates[first + quads] + recurrent_part(direction, row, 1u, quad, moments);
     let a_g = gates[first + 2u * quads] + recurrent_part(direction, row, 2u, quad, moments);
     let a_o = gates[first + 3u * quads] + recurrent_part(direction, row, 3u, quad, moments);
-    let i = activate(params.gate_activation, clipped(a_i, params.gate_clip));
-    let f = activate(params.gate_activation, clipped(a_f, params.gate_clip));
-    let g = activate(params.activation, clipped(a_g, params.gate_clip));
+    let i = gate(a_i);
+    let f = gate(a_f);
+    let g = candidate(a_g);
     let added = select(vec4f(0.0), f * old_cell(direction, row * quads + quad) + i * g, within(quad));
     c[waiting + quad] = added;
     sum += added;
@@ -47,7 +47,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       gates[first + quads] = f;
       gates[first + 2u * quads] = g;
     }
-    gates[first + 3u * quads] = activate(params.gate_activation, clipped(a_o, params.gate_clip));
+    gates[first + 3u * quads] = gate(a_o);
   }
   let mean = row_mean(sum, 1u, local);
   var squares = vec4f();
@@ -63,7 +63,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     let c_old = old_cell(direction, row * quads + quad);
     let kept = mix(c_new, c_old, zoneout_share(direction, row, quad, params.hidden_width, 1u));
     c[waiting + quad] = select(c_old, kept, present);
-    let h_new = gates[gates0 + 3u * quads + quad] * activate(params.output_activation, c_new);
+    let h_new = gates[gates0 + 3u * quads + quad] * output(c_new);
     store_state(direction, row, quad, quads, h_new);
   }
   save_scales(direction, row, local, moments.y, vec2f(mean, scale));

@@ -21,7 +21,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     let at = (params.gates_row[direction] + row) * quads + quad;
     let dh = state_gradient(direction, row, quad);
     let share = passed_share(direction, row, quad, 0u);
-    gates[at] = dh * (1.0 - share) * clipped_slope(params.activation, gates[at], params.gate_clip);
+    gates[at] = dh * (1.0 - share) * candidate_slope(gates[at]);
     carry[params.carry_h[direction] + row * quads + quad] = dh * share;
   }
   recurrent_backward(direction, row, local);

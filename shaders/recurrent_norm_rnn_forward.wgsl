@@ -21,7 +21,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   for (var quad = local; quad < quads; quad += 64u) {
     let at = (params.gates_row[direction] + row) * quads + quad;
     let a = gates[at] + recurrent_part(direction, row, 0u, quad, moments);
-    let h_new = activate(params.activation, clipped(a, params.gate_clip));
+    let h_new = candidate(a);
     store_state(direction, row, quad, quads, h_new);
     if (params.save != 0u) {
       gates[at] = h_new;

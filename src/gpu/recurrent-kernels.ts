@@ -40,12 +40,13 @@ const forwardLibraries = [recurrentForwardLibrary, recurrentStateLibrary];
  * A step's kernel in two variants: for PyTorch's cells as they are, and with every option. The first is so much
  * less code that it compiles several times faster, which is most of the wait for a first step.
  */
-export interface StepKernel<B extends Bindings, P extends Parameters> {
+export interface StepKernel<B extends Bindings = Bindings, P extends Parameters = Parameters> {
   readonly plain: Kernel<B, P>;
   readonly general: Kernel<B, P>;
 }
 
-function defineStep<const B extends Bindings, const P extends Parameters>(description: {
+/** Declares both variants of a step's kernel. */
+export function defineStep<const B extends Bindings, const P extends Parameters>(description: {
   readonly name: string;
   readonly file: string;
   readonly code: string;

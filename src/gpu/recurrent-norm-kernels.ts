@@ -10,9 +10,8 @@ import recurrentNormProductSource from '../../shaders/recurrent_norm_product.wgs
 import recurrentNormRnnBackwardSource from '../../shaders/recurrent_norm_rnn_backward.wgsl?raw';
 import recurrentNormRnnForwardSource from '../../shaders/recurrent_norm_rnn_forward.wgsl?raw';
 import { defineKernel, type Kernel } from './kernel.js';
+import { defineStep } from './recurrent-kernels.js';
 import {
-  activationsLibrary,
-  recurrentActivationsLibrary,
   recurrentMasksLibrary,
   recurrentNormBackwardLibrary,
   recurrentNormForwardLibrary,
@@ -24,15 +23,13 @@ import {
 } from './shader-libraries.js';
 
 const rowLibraries = [recurrentNormLibrary, rowReduceLibrary];
-const maskLibraries = [recurrentMasksLibrary, threefryLibrary];
-const stepLibraries = [...rowLibraries, ...maskLibraries, recurrentActivationsLibrary, activationsLibrary];
 const forwardLibraries = [
   recurrentNormForwardLibrary,
   recurrentNormMomentsLibrary,
   recurrentStateLibrary,
-  ...stepLibraries,
+  ...rowLibraries,
 ];
-const backwardLibraries = [recurrentNormBackwardLibrary, ...stepLibraries];
+const backwardLibraries = [recurrentNormBackwardLibrary, ...rowLibraries];
 
 const forwardParameters = {
   gates_row: 'vec2u',
@@ -161,7 +158,7 @@ export const recurrentNormBeforeKernel = defineKernel({
   name: 'recurrent_norm_before',
   file: 'recurrent_norm_before.wgsl',
   code: recurrentNormBeforeSource,
-  libraries: maskLibraries,
+  libraries: [recurrentMasksLibrary, threefryLibrary],
   bindings: { carry: 'read_write', mask: 'read', seed: 'read' },
   parameters: {
     carry_h: 'vec2u',
@@ -180,7 +177,7 @@ export const recurrentNormBeforeKernel = defineKernel({
   },
 });
 
-export const recurrentNormRnnForwardKernel = defineKernel({
+export const recurrentNormRnnForwardKernel = defineStep({
   name: 'recurrent_norm_rnn_forward',
   file: 'recurrent_norm_rnn_forward.wgsl',
   code: recurrentNormRnnForwardSource,
@@ -196,7 +193,7 @@ export const recurrentNormRnnForwardKernel = defineKernel({
   parameters: forwardParameters,
 });
 
-export const recurrentNormGruForwardKernel = defineKernel({
+export const recurrentNormGruForwardKernel = defineStep({
   name: 'recurrent_norm_gru_forward',
   file: 'recurrent_norm_gru_forward.wgsl',
   code: recurrentNormGruForwardSource,
@@ -212,7 +209,7 @@ export const recurrentNormGruForwardKernel = defineKernel({
   parameters: forwardParameters,
 });
 
-export const recurrentNormLstmForwardKernel = defineKernel({
+export const recurrentNormLstmForwardKernel = defineStep({
   name: 'recurrent_norm_lstm_forward',
   file: 'recurrent_norm_lstm_forward.wgsl',
   code: recurrentNormLstmForwardSource,
@@ -229,7 +226,7 @@ export const recurrentNormLstmForwardKernel = defineKernel({
   parameters: forwardParameters,
 });
 
-export const recurrentNormRnnBackwardKernel = defineKernel({
+export const recurrentNormRnnBackwardKernel = defineStep({
   name: 'recurrent_norm_rnn_backward',
   file: 'recurrent_norm_rnn_backward.wgsl',
   code: recurrentNormRnnBackwardSource,
@@ -246,7 +243,7 @@ export const recurrentNormRnnBackwardKernel = defineKernel({
   parameters: backwardParameters,
 });
 
-export const recurrentNormGruBackwardKernel = defineKernel({
+export const recurrentNormGruBackwardKernel = defineStep({
   name: 'recurrent_norm_gru_backward',
   file: 'recurrent_norm_gru_backward.wgsl',
   code: recurrentNormGruBackwardSource,
@@ -264,7 +261,7 @@ export const recurrentNormGruBackwardKernel = defineKernel({
   parameters: backwardParameters,
 });
 
-export const recurrentNormLstmBackwardKernel = defineKernel({
+export const recurrentNormLstmBackwardKernel = defineStep({
   name: 'recurrent_norm_lstm_backward',
   file: 'recurrent_norm_lstm_backward.wgsl',
   code: recurrentNormLstmBackwardSource,
@@ -288,10 +285,12 @@ export const RECURRENT_NORM_KERNELS: readonly Kernel[] = [
   recurrentNormInputBackwardKernel,
   recurrentNormProductKernel,
   recurrentNormBeforeKernel,
-  recurrentNormRnnForwardKernel,
-  recurrentNormRnnBackwardKernel,
-  recurrentNormGruForwardKernel,
-  recurrentNormGruBackwardKernel,
-  recurrentNormLstmForwardKernel,
-  recurrentNormLstmBackwardKernel,
+  ...[
+    recurrentNormRnnForwardKernel,
+    recurrentNormRnnBackwardKernel,
+    recurrentNormGruForwardKernel,
+    recurrentNormGruBackwardKernel,
+    recurrentNormLstmForwardKernel,
+    recurrentNormLstmBackwardKernel,
+  ].flatMap(({ plain, general }): Kernel[] => [plain, general]),
 ];

@@ -195,7 +195,7 @@ function emitSteps(
         ? perDirection(layout, (d) => sequence.at(d, previousStep(layout, d, timeOf(layout, d, i))) / 16)
         : [0, 0];
     if (hasNext) emitProduct(i + 1);
-    dispatchBackward(context, cell, {
+    dispatchBackward(context, layout, {
       buffers: {
         gates,
         rows: recurrentRows,
@@ -266,7 +266,7 @@ interface BackwardStep {
     readonly mask: View;
     readonly seed: View;
   };
-  readonly parameters: ParameterValues<typeof recurrentNormLstmBackwardKernel.parameters>;
+  readonly parameters: ParameterValues<typeof recurrentNormLstmBackwardKernel.plain.parameters>;
   readonly workgroups: readonly [number, number, number];
   readonly label: string;
   readonly detail: string;
@@ -275,24 +275,24 @@ interface BackwardStep {
 
 function dispatchBackward(
   context: LoweringContext,
-  cell: CellName,
+  { attributes, variant }: Layout,
   { buffers, ...step }: BackwardStep,
 ): void {
   const { states, ...bound } = buffers;
-  switch (cell) {
+  switch (attributes.cell) {
     case 'rnn': {
-      context.dispatch(recurrentNormRnnBackwardKernel, { ...step, buffers: bound });
+      context.dispatch(recurrentNormRnnBackwardKernel[variant], { ...step, buffers: bound });
       return;
     }
     case 'gru': {
-      context.dispatch(recurrentNormGruBackwardKernel, {
+      context.dispatch(recurrentNormGruBackwardKernel[variant], {
         ...step,
         buffers: { ...bound, h: states[0]! },
       });
       return;
     }
     case 'lstm': {
-      context.dispatch(recurrentNormLstmBackwardKernel, {
+      context.dispatch(recurrentNormLstmBackwardKernel[variant], {
         ...step,
         buffers: { ...bound, c: states[1]! },
       });

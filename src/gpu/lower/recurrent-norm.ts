@@ -7,7 +7,6 @@
  * the gates' size: the products, normalized.
  */
 import type { Node } from '../../graph/value.js';
-import type { CellName } from '../../ops/cells.js';
 import type { RecurrentAttributes } from '../../ops/recurrent-attributes.js';
 import { foldWorkgroups, type ParameterValues } from '../kernel.js';
 import type { View } from '../memory.js';
@@ -209,7 +208,7 @@ function emitSteps(
       weightStride: (Q * G * P) / 4,
       detail: `t=${times} [${B},${R}]·[${R},${G * H}]`,
     });
-    dispatchForward(context, attributes.cell, {
+    dispatchForward(context, layout, {
       buffers: { gates, rows: recurrentRows, vectors: vectors.view, states, mask, seed },
       parameters: {
         ...common,
@@ -247,27 +246,31 @@ interface ForwardStep {
     readonly mask: View;
     readonly seed: View;
   };
-  readonly parameters: ParameterValues<typeof recurrentNormLstmForwardKernel.parameters>;
+  readonly parameters: ParameterValues<typeof recurrentNormLstmForwardKernel.plain.parameters>;
   readonly workgroups: readonly [number, number, number];
   readonly label: string;
   readonly detail: string;
   readonly flops: number;
 }
 
-function dispatchForward(context: LoweringContext, cell: CellName, { buffers, ...step }: ForwardStep): void {
+function dispatchForward(
+  context: LoweringContext,
+  { attributes, variant }: Layout,
+  { buffers, ...step }: ForwardStep,
+): void {
   const { states, ...others } = buffers;
   const bound = { ...others, h: states[0]! };
-  switch (cell) {
+  switch (attributes.cell) {
     case 'rnn': {
-      context.dispatch(recurrentNormRnnForwardKernel, { ...step, buffers: bound });
+      context.dispatch(recurrentNormRnnForwardKernel[variant], { ...step, buffers: bound });
       return;
     }
     case 'gru': {
-      context.dispatch(recurrentNormGruForwardKernel, { ...step, buffers: bound });
+      context.dispatch(recurrentNormGruForwardKernel[variant], { ...step, buffers: bound });
       return;
     }
     case 'lstm': {
-      context.dispatch(recurrentNormLstmForwardKernel, {
+      context.dispatch(recurrentNormLstmForwardKernel[variant], {
         ...step,
         buffers: { ...bound, c: states[1]! },
       });
