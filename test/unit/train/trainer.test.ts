@@ -197,11 +197,12 @@ describe('Trainer.step', () => {
     const before = await trainer.step(batch(), { read: ['loss', 'gradientNorm'] });
     trainer.optimizer.learningRate = 0;
     trainer.clipNorm = 0.5;
+    trainer.clipValue = 0.25;
     const frozen = await trainer.step(batch(), { read: ['loss'] });
     const still = await trainer.step(batch(), { read: ['loss'] });
     expect(frozen.outputs['loss']).not.toEqual(before.outputs['loss']);
     expect(still.outputs['loss']).toEqual(frozen.outputs['loss']);
-    expect(probe.runs.at(-1)!.feeds).toMatchObject({ learningRate: 0, clipNorm: 0.5 });
+    expect(probe.runs.at(-1)!.feeds).toMatchObject({ learningRate: 0, clipNorm: 0.5, clipValue: 0.25 });
     expect(probe.compiled).toBe(1);
   });
 
