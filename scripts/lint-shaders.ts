@@ -2,7 +2,7 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { create, globals } from 'webgpu';
-import { KERNELS } from '../src/gpu/kernels.js';
+import { KERNELS } from '../src/gpu/kernels/index.js';
 
 /** What the lint needs of a kernel. */
 export interface KernelSource {

@@ -1,6 +1,6 @@
 /** Pipelines by kernel: compiled asynchronously, once a device. */
 import { ShaderError } from '../graph/errors.js';
-import type { Kernel } from './kernel.js';
+import type { Kernel } from './kernels/kernel.js';
 
 /** A compiled kernel and the layout of its buffers. */
 export interface CompiledKernel {

@@ -13,7 +13,7 @@ import type {
 import type { HostArray, Variable } from '../graph/value.js';
 import type { BufferPool, PooledBuffer } from './buffers.js';
 import { describeProgram, groupSteps } from './describe.js';
-import { writeParameters, type Parameters, type ParameterValues } from './kernel.js';
+import { writeParameters, type Parameters, type ParameterValues } from './kernels/kernel.js';
 import { planMemory, type Lifetime, type MemoryLayout, type Storage, type View } from './memory.js';
 import { PARAMETER_BYTES, type CompiledKernel, type PipelineCache } from './pipelines.js';
 import { dispatchesOf, type DispatchStep, type Program } from './program.js';

@@ -1,5 +1,5 @@
 /** What lowering produces: a flat list of dispatches and copies over planned memory. */
-import type { Kernel } from './kernel.js';
+import type { Kernel } from './kernels/kernel.js';
 import type { Storage, View } from './memory.js';
 
 /** One compute dispatch. */

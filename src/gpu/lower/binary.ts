@@ -2,8 +2,8 @@
 import { binaryMaskOperation, binaryOperation, type BinaryKind } from '../../ops/binary.js';
 import { sizeOf } from '../../graph/shape.js';
 import type { Node, Value } from '../../graph/value.js';
-import { foldWorkgroups } from '../kernel.js';
-import { binaryKernel } from '../kernels.js';
+import { foldWorkgroups } from '../kernels/kernel.js';
+import { binaryKernel } from '../kernels/index.js';
 import type { View } from '../memory.js';
 import { defineLowering, type LoweringContext } from './context.js';
 import { broadcastStrides, mergeAxes, toFour } from './strided-copy.js';

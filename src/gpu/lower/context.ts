@@ -9,7 +9,7 @@ import {
   type Kernel,
   type Parameters,
   type ParameterValues,
-} from '../kernel.js';
+} from '../kernels/kernel.js';
 import { alignUp, ALIGNMENT, type Storage, type StorageRole, type View } from '../memory.js';
 import type { DispatchStep, Packing, Step } from '../program.js';
 

@@ -7,13 +7,13 @@ import {
   ctcSizes,
   type CtcLossAttributes,
 } from '../../ops/ctc-loss.js';
-import { foldWorkgroups } from '../kernel.js';
+import { foldWorkgroups } from '../kernels/kernel.js';
 import {
   ctcLossBackwardKernel,
   ctcLossGradientKernel,
   ctcLossKernel,
   ctcLossOccurrencesKernel,
-} from '../kernels.js';
+} from '../kernels/index.js';
 import type { View } from '../memory.js';
 import { defineLowering } from './context.js';
 import { MAX_ITERATIONS } from './limits.js';

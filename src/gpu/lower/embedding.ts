@@ -1,7 +1,7 @@
 /** `embedding` on the GPU; its gradient is a sum by token, without atomics, so that it repeats to the bit. */
 import { embeddingBackwardOperation, embeddingOperation } from '../../ops/embedding.js';
-import { foldWorkgroups } from '../kernel.js';
-import { embeddingBackwardKernel, embeddingBackwardSparseKernel, embeddingKernel } from '../kernels.js';
+import { foldWorkgroups } from '../kernels/kernel.js';
+import { embeddingBackwardKernel, embeddingBackwardSparseKernel, embeddingKernel } from '../kernels/index.js';
 import { defineLowering } from './context.js';
 import { emitFill } from './fill.js';
 import { MAX_ITERATIONS } from './limits.js';

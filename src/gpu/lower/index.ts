@@ -21,7 +21,7 @@ import { lowerMatmul } from './matmul.js';
 import { lowerOptimizerUpdate } from './optimizer-update.js';
 import { lowerPad } from './pad.js';
 import { lowerPointwiseLoss, lowerPointwiseLossBackward } from './pointwise-loss.js';
-import { lowerRecurrent, lowerRecurrentBackward } from './recurrent-rules.js';
+import { lowerRecurrent, lowerRecurrentBackward } from './recurrent.js';
 import { lowerReduceSum } from './reduce-sum.js';
 import { lowerReshape } from './reshape.js';
 import { inlineScans } from './scan.js';

@@ -1,6 +1,6 @@
 /** Matrix products: `matmul`, and the emitter every other rule's products go through. */
 import { matmulOperation } from '../../ops/matmul.js';
-import { matmulScalarKernel, matmulVec4Kernel } from '../kernels.js';
+import { matmulScalarKernel, matmulVec4Kernel } from '../kernels/index.js';
 import type { View } from '../memory.js';
 import { defineLowering, type LoweringContext } from './context.js';
 import { MAX_ITERATIONS } from './limits.js';

@@ -8,7 +8,7 @@ import {
   type OptimizerUpdateAttributes,
 } from '../../ops/optimizer-update.js';
 import type { Node, Value, Variable } from '../../graph/value.js';
-import { foldWorkgroups } from '../kernel.js';
+import { foldWorkgroups } from '../kernels/kernel.js';
 import {
   optimizerUpdateAdadeltaKernel,
   optimizerUpdateAdagradKernel,
@@ -20,7 +20,7 @@ import {
   optimizerUpdateNadamKernel,
   optimizerUpdateRmspropKernel,
   optimizerUpdateSgdKernel,
-} from '../kernels.js';
+} from '../kernels/index.js';
 import { alignUp, type View } from '../memory.js';
 import { defineLowering, type LoweringContext } from './context.js';
 

@@ -6,8 +6,8 @@ import {
   type PointwiseLossAttributes,
   type PointwiseLossKind,
 } from '../../ops/pointwise-loss.js';
-import { foldWorkgroups } from '../kernel.js';
-import { pointwiseLossBackwardKernel, pointwiseLossKernel } from '../kernels.js';
+import { foldWorkgroups } from '../kernels/kernel.js';
+import { pointwiseLossBackwardKernel, pointwiseLossKernel } from '../kernels/index.js';
 import { defineLowering, type LoweringContext } from './context.js';
 
 /** The kernels' codes: pointwise_loss.wgsl and pointwise_loss_backward.wgsl. */

@@ -1,8 +1,8 @@
 /** `reduceSum` on the GPU, and the emitter for column sums, which bias gradients are. */
 import { sizeOf, stridesOf } from '../../graph/shape.js';
 import { reduceSumOperation } from '../../ops/reduce-sum.js';
-import { foldWorkgroups } from '../kernel.js';
-import { reduceSumKernel } from '../kernels.js';
+import { foldWorkgroups } from '../kernels/kernel.js';
+import { reduceSumKernel } from '../kernels/index.js';
 import type { View } from '../memory.js';
 import { defineLowering, type LoweringContext } from './context.js';
 import { MAX_ITERATIONS } from './limits.js';

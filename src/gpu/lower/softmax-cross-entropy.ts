@@ -5,8 +5,8 @@ import {
   softmaxCrossEntropyOperation,
 } from '../../ops/softmax-cross-entropy.js';
 import type { Value } from '../../graph/value.js';
-import { foldWorkgroups } from '../kernel.js';
-import { softmaxCrossEntropyDivisorKernel, softmaxCrossEntropyKernel } from '../kernels.js';
+import { foldWorkgroups } from '../kernels/kernel.js';
+import { softmaxCrossEntropyDivisorKernel, softmaxCrossEntropyKernel } from '../kernels/index.js';
 import type { View } from '../memory.js';
 import { emitBinary } from './binary.js';
 import { defineLowering, type LoweringContext } from './context.js';

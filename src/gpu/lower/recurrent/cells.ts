@@ -1,8 +1,8 @@
 /** The cells' kernels: what the recurrent driver must know of each to run it on the GPU. */
-import type { CellName } from '../../ops/cells.js';
-import type { RecurrentAttributes } from '../../ops/recurrent-attributes.js';
-import type { ParameterValues } from '../kernel.js';
-import type { View } from '../memory.js';
+import type { CellName } from '../../../ops/cells.js';
+import type { RecurrentAttributes } from '../../../ops/recurrent-attributes.js';
+import type { ParameterValues } from '../../kernels/kernel.js';
+import type { View } from '../../memory.js';
 import {
   recurrentGruBackwardKernel,
   recurrentGruBeforeBackwardKernel,
@@ -17,8 +17,8 @@ import {
   recurrentRnnBackwardKernel,
   recurrentRnnForwardKernel,
   recurrentRnnForwardRowKernel,
-} from '../recurrent-kernels.js';
-import type { LoweringContext } from './context.js';
+} from '../../kernels/recurrent.js';
+import type { LoweringContext } from '../context.js';
 
 /** Which kernel of a step: that of PyTorch's cells as they are, or the one with every option. */
 export type StepVariant = 'plain' | 'general';

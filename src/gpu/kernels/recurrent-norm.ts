@@ -1,16 +1,16 @@
 /** The kernels of recurrent layers with layer normalization, forward and backward, by cell. */
-import recurrentNormBeforeSource from '../../shaders/recurrent_norm_before.wgsl?raw';
-import recurrentNormGruBackwardSource from '../../shaders/recurrent_norm_gru_backward.wgsl?raw';
-import recurrentNormGruForwardSource from '../../shaders/recurrent_norm_gru_forward.wgsl?raw';
-import recurrentNormInputSource from '../../shaders/recurrent_norm_input.wgsl?raw';
-import recurrentNormInputBackwardSource from '../../shaders/recurrent_norm_input_backward.wgsl?raw';
-import recurrentNormLstmBackwardSource from '../../shaders/recurrent_norm_lstm_backward.wgsl?raw';
-import recurrentNormLstmForwardSource from '../../shaders/recurrent_norm_lstm_forward.wgsl?raw';
-import recurrentNormProductSource from '../../shaders/recurrent_norm_product.wgsl?raw';
-import recurrentNormRnnBackwardSource from '../../shaders/recurrent_norm_rnn_backward.wgsl?raw';
-import recurrentNormRnnForwardSource from '../../shaders/recurrent_norm_rnn_forward.wgsl?raw';
+import recurrentNormBeforeSource from '../../../shaders/recurrent_norm_before.wgsl?raw';
+import recurrentNormGruBackwardSource from '../../../shaders/recurrent_norm_gru_backward.wgsl?raw';
+import recurrentNormGruForwardSource from '../../../shaders/recurrent_norm_gru_forward.wgsl?raw';
+import recurrentNormInputSource from '../../../shaders/recurrent_norm_input.wgsl?raw';
+import recurrentNormInputBackwardSource from '../../../shaders/recurrent_norm_input_backward.wgsl?raw';
+import recurrentNormLstmBackwardSource from '../../../shaders/recurrent_norm_lstm_backward.wgsl?raw';
+import recurrentNormLstmForwardSource from '../../../shaders/recurrent_norm_lstm_forward.wgsl?raw';
+import recurrentNormProductSource from '../../../shaders/recurrent_norm_product.wgsl?raw';
+import recurrentNormRnnBackwardSource from '../../../shaders/recurrent_norm_rnn_backward.wgsl?raw';
+import recurrentNormRnnForwardSource from '../../../shaders/recurrent_norm_rnn_forward.wgsl?raw';
 import { defineKernel, type Kernel } from './kernel.js';
-import { defineStep } from './recurrent-kernels.js';
+import { defineStep } from './recurrent.js';
 import {
   recurrentMasksLibrary,
   recurrentNormBackwardLibrary,
@@ -20,7 +20,7 @@ import {
   recurrentStateLibrary,
   rowReduceLibrary,
   threefryLibrary,
-} from './shader-libraries.js';
+} from './libraries.js';
 
 const rowLibraries = [recurrentNormLibrary, rowReduceLibrary];
 const forwardLibraries = [

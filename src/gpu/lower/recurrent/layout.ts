@@ -1,19 +1,19 @@
 /** How a recurrent layer lies in memory: padded widths, packed weights, states over time. */
-import type { ActivationName } from '../../ops/cells.js';
-import { CELLS } from '../../ops/cells.js';
-import { hasZoneout, type RecurrentAttributes } from '../../ops/recurrent-attributes.js';
+import type { ActivationName } from '../../../ops/cells.js';
+import { CELLS } from '../../../ops/cells.js';
+import { hasZoneout, type RecurrentAttributes } from '../../../ops/recurrent-attributes.js';
 import {
   directionInputs,
   RECURRENT_INPUTS,
   recurrentSizes,
   type DirectionInputs,
   type RecurrentSizes,
-} from '../../ops/recurrent.js';
-import type { Node, Value } from '../../graph/value.js';
-import { alignUp, type View } from '../memory.js';
+} from '../../../ops/recurrent.js';
+import type { Node, Value } from '../../../graph/value.js';
+import { alignUp, type View } from '../../memory.js';
 import { cellKernels, type CellKernels, type StepVariant } from './cells.js';
-import type { LoweringContext } from './context.js';
-import { emitStridedCopy } from './strided-copy.js';
+import type { LoweringContext } from '../context.js';
+import { emitStridedCopy } from '../strided-copy.js';
 
 /** Bytes of a number. */
 export const WORD = 4;

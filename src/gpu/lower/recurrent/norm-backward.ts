@@ -3,20 +3,20 @@
  * through time, which leave the gradients of the gates where the gates were, and those of the recurrent products where
  * these were; then everything else over all steps at once.
  */
-import type { Node, Value } from '../../graph/value.js';
-import type { CellName } from '../../ops/cells.js';
-import { backwardInputPlaces, DIRECTION_INPUTS, directionGradientBegin } from '../../ops/recurrent.js';
-import type { RecurrentAttributes } from '../../ops/recurrent-attributes.js';
-import { foldWorkgroups, type ParameterValues } from '../kernel.js';
-import type { View } from '../memory.js';
+import type { Node, Value } from '../../../graph/value.js';
+import type { CellName } from '../../../ops/cells.js';
+import { backwardInputPlaces, DIRECTION_INPUTS, directionGradientBegin } from '../../../ops/recurrent.js';
+import type { RecurrentAttributes } from '../../../ops/recurrent-attributes.js';
+import { foldWorkgroups, type ParameterValues } from '../../kernels/kernel.js';
+import type { View } from '../../memory.js';
 import {
   recurrentNormBeforeKernel,
   recurrentNormGruBackwardKernel,
   recurrentNormInputBackwardKernel,
   recurrentNormLstmBackwardKernel,
   recurrentNormRnnBackwardKernel,
-} from '../recurrent-norm-kernels.js';
-import type { LoweringContext } from './context.js';
+} from '../../kernels/recurrent-norm.js';
+import type { LoweringContext } from '../context.js';
 import {
   allocateCarry,
   emitColumnSums,
@@ -27,7 +27,7 @@ import {
   spreadOutputs,
   type Carry,
   type Part,
-} from './recurrent-backward.js';
+} from './backward.js';
 import {
   commonParameters,
   gatesRow,
@@ -41,7 +41,7 @@ import {
   type Layout,
   type Sequence,
   type Window,
-} from './recurrent-layout.js';
+} from './layout.js';
 import {
   emitNormalizedSteps,
   emitRecurrentProduct,
@@ -50,9 +50,9 @@ import {
   stackInputVectors,
   stackRecurrentVectors,
   type NormalizedMemory,
-} from './recurrent-norm.js';
-import { emitReduceSum } from './reduce-sum.js';
-import { emitStridedCopy } from './strided-copy.js';
+} from './norm-forward.js';
+import { emitReduceSum } from '../reduce-sum.js';
+import { emitStridedCopy } from '../strided-copy.js';
 
 /**
  * Gradients that are summed over the steps beside those of the recurrent gains: n's recurrent bias, which the

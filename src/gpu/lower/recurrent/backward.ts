@@ -3,16 +3,16 @@
  * projections and the GRU with the reset before the product), which leaves the gradients of the gates where the
  * gates were; then the gradients of inputs, weights and biases as products and sums over all steps.
  */
-import type { Node, Value } from '../../graph/value.js';
-import { backwardInputPlaces, DIRECTION_INPUTS, directionGradientBegin } from '../../ops/recurrent.js';
-import { hasZoneout, type RecurrentAttributes } from '../../ops/recurrent-attributes.js';
-import { foldWorkgroups } from '../kernel.js';
-import { alignUp, type View } from '../memory.js';
-import { recurrentOutputBackwardKernel, recurrentProjectBackwardKernel } from '../recurrent-kernels.js';
+import type { Node, Value } from '../../../graph/value.js';
+import { backwardInputPlaces, DIRECTION_INPUTS, directionGradientBegin } from '../../../ops/recurrent.js';
+import { hasZoneout, type RecurrentAttributes } from '../../../ops/recurrent-attributes.js';
+import { foldWorkgroups } from '../../kernels/kernel.js';
+import { alignUp, type View } from '../../memory.js';
+import { recurrentOutputBackwardKernel, recurrentProjectBackwardKernel } from '../../kernels/recurrent.js';
 import type { BackwardParameters, GateBlock } from './cells.js';
-import type { LoweringContext } from './context.js';
-import { emitFill } from './fill.js';
-import { emitMatmul } from './matmul.js';
+import type { LoweringContext } from '../context.js';
+import { emitFill } from '../fill.js';
+import { emitMatmul } from '../matmul.js';
 import {
   commonParameters,
   gatesBegin,
@@ -34,10 +34,10 @@ import {
   type Layout,
   type Sequence,
   type Window,
-} from './recurrent-layout.js';
-import { emitInputProducts, emitSteps as emitForwardSteps, type RecurrentResidual } from './recurrent.js';
-import { emitReduceSum } from './reduce-sum.js';
-import { emitStridedCopy } from './strided-copy.js';
+} from './layout.js';
+import { emitInputProducts, emitSteps as emitForwardSteps, type RecurrentResidual } from './forward.js';
+import { emitReduceSum } from '../reduce-sum.js';
+import { emitStridedCopy } from '../strided-copy.js';
 
 /** Where the gradients that travel from step to step lie: bytes, by direction. */
 export interface Carry {

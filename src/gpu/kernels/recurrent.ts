@@ -1,21 +1,21 @@
 /** The kernels of recurrent layers, forward and backward, by cell. */
-import recurrentGruBackwardSource from '../../shaders/recurrent_gru_backward.wgsl?raw';
-import recurrentGruBeforeBackwardSource from '../../shaders/recurrent_gru_before_backward.wgsl?raw';
-import recurrentGruBeforeCandidateSource from '../../shaders/recurrent_gru_before_candidate.wgsl?raw';
-import recurrentGruBeforeGatesSource from '../../shaders/recurrent_gru_before_gates.wgsl?raw';
-import recurrentGruBeforeResetBackwardSource from '../../shaders/recurrent_gru_before_reset_backward.wgsl?raw';
-import recurrentGruForwardSource from '../../shaders/recurrent_gru_forward.wgsl?raw';
-import recurrentGruForwardRowSource from '../../shaders/recurrent_gru_forward_row.wgsl?raw';
-import recurrentLstmBackwardSource from '../../shaders/recurrent_lstm_backward.wgsl?raw';
-import recurrentLstmForwardSource from '../../shaders/recurrent_lstm_forward.wgsl?raw';
-import recurrentLstmForwardRowSource from '../../shaders/recurrent_lstm_forward_row.wgsl?raw';
-import recurrentOutputSource from '../../shaders/recurrent_output.wgsl?raw';
-import recurrentOutputBackwardSource from '../../shaders/recurrent_output_backward.wgsl?raw';
-import recurrentProjectSource from '../../shaders/recurrent_project.wgsl?raw';
-import recurrentProjectBackwardSource from '../../shaders/recurrent_project_backward.wgsl?raw';
-import recurrentRnnBackwardSource from '../../shaders/recurrent_rnn_backward.wgsl?raw';
-import recurrentRnnForwardSource from '../../shaders/recurrent_rnn_forward.wgsl?raw';
-import recurrentRnnForwardRowSource from '../../shaders/recurrent_rnn_forward_row.wgsl?raw';
+import recurrentGruBackwardSource from '../../../shaders/recurrent_gru_backward.wgsl?raw';
+import recurrentGruBeforeBackwardSource from '../../../shaders/recurrent_gru_before_backward.wgsl?raw';
+import recurrentGruBeforeCandidateSource from '../../../shaders/recurrent_gru_before_candidate.wgsl?raw';
+import recurrentGruBeforeGatesSource from '../../../shaders/recurrent_gru_before_gates.wgsl?raw';
+import recurrentGruBeforeResetBackwardSource from '../../../shaders/recurrent_gru_before_reset_backward.wgsl?raw';
+import recurrentGruForwardSource from '../../../shaders/recurrent_gru_forward.wgsl?raw';
+import recurrentGruForwardRowSource from '../../../shaders/recurrent_gru_forward_row.wgsl?raw';
+import recurrentLstmBackwardSource from '../../../shaders/recurrent_lstm_backward.wgsl?raw';
+import recurrentLstmForwardSource from '../../../shaders/recurrent_lstm_forward.wgsl?raw';
+import recurrentLstmForwardRowSource from '../../../shaders/recurrent_lstm_forward_row.wgsl?raw';
+import recurrentOutputSource from '../../../shaders/recurrent_output.wgsl?raw';
+import recurrentOutputBackwardSource from '../../../shaders/recurrent_output_backward.wgsl?raw';
+import recurrentProjectSource from '../../../shaders/recurrent_project.wgsl?raw';
+import recurrentProjectBackwardSource from '../../../shaders/recurrent_project_backward.wgsl?raw';
+import recurrentRnnBackwardSource from '../../../shaders/recurrent_rnn_backward.wgsl?raw';
+import recurrentRnnForwardSource from '../../../shaders/recurrent_rnn_forward.wgsl?raw';
+import recurrentRnnForwardRowSource from '../../../shaders/recurrent_rnn_forward_row.wgsl?raw';
 import { defineKernel, type Bindings, type Kernel, type Parameters, type ShaderLibrary } from './kernel.js';
 import {
   activationsLibrary,
@@ -31,7 +31,7 @@ import {
   recurrentRnnForwardLibrary,
   recurrentStateLibrary,
   threefryLibrary,
-} from './shader-libraries.js';
+} from './libraries.js';
 
 /** What every forward step calls, beside what {@link defineStep} adds. */
 const forwardLibraries = [recurrentForwardLibrary, recurrentStateLibrary];

@@ -6,19 +6,19 @@
  * Memory is laid out as without normalization, with one slot a gate, and for a backward pass two more arrays of
  * the gates' size: the products, normalized.
  */
-import type { Node } from '../../graph/value.js';
-import type { RecurrentAttributes } from '../../ops/recurrent-attributes.js';
-import { foldWorkgroups, type ParameterValues } from '../kernel.js';
-import type { View } from '../memory.js';
+import type { Node } from '../../../graph/value.js';
+import type { RecurrentAttributes } from '../../../ops/recurrent-attributes.js';
+import { foldWorkgroups, type ParameterValues } from '../../kernels/kernel.js';
+import type { View } from '../../memory.js';
 import {
   recurrentNormGruForwardKernel,
   recurrentNormInputKernel,
   recurrentNormLstmForwardKernel,
   recurrentNormProductKernel,
   recurrentNormRnnForwardKernel,
-} from '../recurrent-norm-kernels.js';
-import type { LoweringContext } from './context.js';
-import { emitMatmul } from './matmul.js';
+} from '../../kernels/recurrent-norm.js';
+import type { LoweringContext } from '../context.js';
+import { emitMatmul } from '../matmul.js';
 import {
   commonParameters,
   gatesBegin,
@@ -35,9 +35,9 @@ import {
   type Layout,
   type Sequence,
   type Window,
-} from './recurrent-layout.js';
-import { allocateStates, emitFinalStates, emitOutput, type RecurrentResidual } from './recurrent.js';
-import { emitStridedCopy } from './strided-copy.js';
+} from './layout.js';
+import { allocateStates, emitFinalStates, emitOutput, type RecurrentResidual } from './forward.js';
+import { emitStridedCopy } from '../strided-copy.js';
 
 /** Up to this many batch rows, an invocation of a product takes one row of them instead of eight. */
 const FEW_ROWS = 2;

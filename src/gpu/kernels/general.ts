@@ -1,0 +1,213 @@
+/** The kernels of elementwise arithmetic, rearrangements, sums, products, embeddings and masks. */
+import binarySource from '../../../shaders/binary.wgsl?raw';
+import dropoutSource from '../../../shaders/dropout.wgsl?raw';
+import embeddingSource from '../../../shaders/embedding.wgsl?raw';
+import embeddingBackwardSource from '../../../shaders/embedding_backward.wgsl?raw';
+import embeddingBackwardSparseSource from '../../../shaders/embedding_backward_sparse.wgsl?raw';
+import fillSource from '../../../shaders/fill.wgsl?raw';
+import matmulSource from '../../../shaders/matmul.wgsl?raw';
+import reduceSumSource from '../../../shaders/reduce_sum.wgsl?raw';
+import sequenceMaskSource from '../../../shaders/sequence_mask.wgsl?raw';
+import softmaxSource from '../../../shaders/softmax.wgsl?raw';
+import softmaxBackwardSource from '../../../shaders/softmax_backward.wgsl?raw';
+import stridedCopySource from '../../../shaders/strided_copy.wgsl?raw';
+import unarySource from '../../../shaders/unary.wgsl?raw';
+import unaryBackwardSource from '../../../shaders/unary_backward.wgsl?raw';
+import { defineKernel, type Kernel } from './kernel.js';
+import {
+  activationsLibrary,
+  gridLibrary,
+  matmulScalarLibrary,
+  matmulVec4Library,
+  rowReduceLibrary,
+  threefryLibrary,
+} from './libraries.js';
+
+export const fillKernel = defineKernel({
+  name: 'fill',
+  file: 'fill.wgsl',
+  code: fillSource,
+  libraries: [gridLibrary],
+  bindings: { y: 'read_write' },
+  parameters: { count: 'u32', value: 'f32' },
+});
+
+export const stridedCopyKernel = defineKernel({
+  name: 'strided_copy',
+  file: 'strided_copy.wgsl',
+  code: stridedCopySource,
+  libraries: [gridLibrary],
+  bindings: { x: 'read', y: 'read_write' },
+  parameters: {
+    size: 'vec4u',
+    x_size: 'vec4u',
+    x_stride: 'vec4u',
+    y_stride: 'vec4u',
+    x_offset: 'u32',
+    y_offset: 'u32',
+  },
+});
+
+export const unaryKernel = defineKernel({
+  name: 'unary',
+  file: 'unary.wgsl',
+  code: unarySource,
+  libraries: [activationsLibrary, gridLibrary],
+  bindings: { x: 'read', y: 'read_write' },
+  parameters: { count: 'u32', kind: 'u32' },
+});
+
+export const unaryBackwardKernel = defineKernel({
+  name: 'unary_backward',
+  file: 'unary_backward.wgsl',
+  code: unaryBackwardSource,
+  libraries: [activationsLibrary, gridLibrary],
+  bindings: { x: 'read', y: 'read', dy: 'read', dx: 'read_write' },
+  parameters: { count: 'u32', kind: 'u32' },
+});
+
+export const binaryKernel = defineKernel({
+  name: 'binary',
+  file: 'binary.wgsl',
+  code: binarySource,
+  libraries: [gridLibrary],
+  bindings: { a: 'read', b: 'read', y: 'read_write' },
+  parameters: { size: 'vec4u', a_stride: 'vec4u', b_stride: 'vec4u', kind: 'u32' },
+});
+
+export const reduceSumKernel = defineKernel({
+  name: 'reduce_sum',
+  file: 'reduce_sum.wgsl',
+  code: reduceSumSource,
+  libraries: [],
+  bindings: { x: 'read', y: 'read_write' },
+  parameters: {
+    outer: 'u32',
+    inner: 'u32',
+    x_offset: 'u32',
+    x_outer: 'u32',
+    x_stride: 'u32',
+    begin: 'u32',
+    end: 'u32',
+    lanes: 'u32',
+    scale: 'f32',
+    accumulate: 'u32',
+  },
+});
+
+export const embeddingKernel = defineKernel({
+  name: 'embedding',
+  file: 'embedding.wgsl',
+  code: embeddingSource,
+  libraries: [gridLibrary],
+  bindings: { table: 'read', tokens: 'read', y: 'read_write' },
+  parameters: { rows: 'u32', width: 'u32', vocabulary: 'u32' },
+});
+
+export const embeddingBackwardKernel = defineKernel({
+  name: 'embedding_backward',
+  file: 'embedding_backward.wgsl',
+  code: embeddingBackwardSource,
+  libraries: [gridLibrary],
+  bindings: { dy: 'read', tokens: 'read', dtable: 'read_write' },
+  parameters: { width: 'u32', vocabulary: 'u32', begin: 'u32', end: 'u32', accumulate: 'u32' },
+});
+
+export const embeddingBackwardSparseKernel = defineKernel({
+  name: 'embedding_backward_sparse',
+  file: 'embedding_backward_sparse.wgsl',
+  code: embeddingBackwardSparseSource,
+  libraries: [gridLibrary],
+  bindings: { dy: 'read', tokens: 'read', dtable: 'read_write' },
+  parameters: { rows: 'u32', width: 'u32', vocabulary: 'u32' },
+});
+
+export const dropoutKernel = defineKernel({
+  name: 'dropout',
+  file: 'dropout.wgsl',
+  code: dropoutSource,
+  libraries: [threefryLibrary, gridLibrary],
+  bindings: { x: 'read', seed: 'read', y: 'read_write' },
+  parameters: { count: 'u32', stream: 'u32', purpose: 'u32', threshold: 'u32', scale: 'f32' },
+});
+
+export const sequenceMaskKernel = defineKernel({
+  name: 'sequence_mask',
+  file: 'sequence_mask.wgsl',
+  code: sequenceMaskSource,
+  libraries: [gridLibrary],
+  bindings: { lengths: 'read', mask: 'read_write' },
+  parameters: { steps: 'u32', batch: 'u32' },
+});
+
+export const softmaxKernel = defineKernel({
+  name: 'softmax',
+  file: 'softmax.wgsl',
+  code: softmaxSource,
+  libraries: [rowReduceLibrary],
+  bindings: { x: 'read', y: 'read_write' },
+  parameters: { rows: 'u32', classes: 'u32', lanes: 'u32', log_form: 'u32' },
+});
+
+export const softmaxBackwardKernel = defineKernel({
+  name: 'softmax_backward',
+  file: 'softmax_backward.wgsl',
+  code: softmaxBackwardSource,
+  libraries: [rowReduceLibrary],
+  bindings: { y: 'read', dy: 'read', dx: 'read_write' },
+  parameters: { rows: 'u32', classes: 'u32', lanes: 'u32', log_form: 'u32' },
+});
+
+const matmulBindings = { a: 'read', b: 'read', bias: 'read', c: 'read_write' } as const;
+const matmulParameters = {
+  m: 'u32',
+  n: 'u32',
+  k: 'u32',
+  a_offset: 'u32',
+  a_stride: 'u32',
+  a_transposed: 'u32',
+  b_offset: 'u32',
+  b_stride: 'u32',
+  b_transposed: 'u32',
+  c_offset: 'u32',
+  c_stride: 'u32',
+  has_bias: 'u32',
+  accumulate: 'u32',
+} as const;
+
+export const matmulVec4Kernel = defineKernel({
+  name: 'matmul_vec4',
+  file: 'matmul.wgsl',
+  code: matmulSource,
+  libraries: [matmulVec4Library],
+  bindings: matmulBindings,
+  parameters: matmulParameters,
+});
+
+export const matmulScalarKernel = defineKernel({
+  name: 'matmul_scalar',
+  file: 'matmul.wgsl',
+  code: matmulSource,
+  libraries: [matmulScalarLibrary],
+  bindings: matmulBindings,
+  parameters: matmulParameters,
+});
+
+/** All of them. */
+export const GENERAL_KERNELS: readonly Kernel[] = [
+  fillKernel,
+  stridedCopyKernel,
+  unaryKernel,
+  unaryBackwardKernel,
+  binaryKernel,
+  reduceSumKernel,
+  embeddingKernel,
+  embeddingBackwardKernel,
+  embeddingBackwardSparseKernel,
+  dropoutKernel,
+  sequenceMaskKernel,
+  softmaxKernel,
+  softmaxBackwardKernel,
+  matmulVec4Kernel,
+  matmulScalarKernel,
+];

@@ -1,0 +1,338 @@
+/**
+ * `recurrent` on the GPU: one driver for every cell. Time is unrolled into one dispatch a step for both
+ * directions (two for projections and the GRU with the reset before the product); the products with the
+ * inputs stay outside the loop.
+ *
+ * Widths are padded with zeros to multiples of four (`P` for `H`, `Q` for `R`), so that kernels load whole
+ * vectors. The gates lie as `[D, T·B, slots, P]`, each slot one gate.
+ */
+import type { Node, Value } from '../../../graph/value.js';
+import type { RecurrentAttributes } from '../../../ops/recurrent-attributes.js';
+import { foldWorkgroups } from '../../kernels/kernel.js';
+import type { View } from '../../memory.js';
+import { recurrentOutputKernel, recurrentProjectKernel } from '../../kernels/recurrent.js';
+import type { LoweringContext } from '../context.js';
+import { emitDropout } from '../dropout.js';
+import { emitMatmul } from '../matmul.js';
+import {
+  allocateSequences,
+  commonParameters,
+  gatesBegin,
+  gatesRow,
+  layoutOf,
+  padGates,
+  padRows,
+  perDirection,
+  placeInitialStates,
+  previousStep,
+  stackTransposed,
+  stackVectors,
+  stateNames,
+  timeOf,
+  unpadRows,
+  windowsOf,
+  windowStart,
+  WORD,
+  type Layout,
+  type Sequence,
+  type SequenceDescription,
+  type Window,
+} from './layout.js';
+
+/** Up to this many batch rows, an invocation takes one row of them instead of eight. */
+const FEW_ROWS = 2;
+
+/** What the forward pass leaves for the backward one. */
+export interface RecurrentResidual {
+  /** The gates; behind them, with a projection, room for the gradients of h. */
+  readonly gates: View;
+  /** h and c over time, each with what lies in its storage. */
+  readonly states: readonly View[];
+  readonly sequences: RecurrentSequences;
+}
+
+/** The arrays that run through time. */
+export interface RecurrentSequences {
+  readonly h: Sequence;
+  /** c; h where the cell has none. */
+  readonly c: Sequence;
+  /** What enters the recurrent product: h, or h with dropout. */
+  readonly product: Sequence;
+  /** What enters the projection. */
+  readonly unprojected: Sequence;
+  /** What enters the product of a GRU's candidate, where the reset comes before it. */
+  readonly reset: Sequence;
+}
+
+/** Lowers a `recurrent` without layer normalization. */
+export function lowerPlainRecurrent(node: Node<RecurrentAttributes>, context: LoweringContext): void {
+  const layout = layoutOf(node, context.recomputeAbove);
+  const { B, D, P, Q, kernels, capacity } = layout;
+  const y = node.outputs[0]!;
+  const residual = node.outputs.at(-1)!;
+  const save = context.isRead(residual);
+
+  const windows = windowsOf(layout);
+  const recomputes = windows.length > 1;
+  const gateWords = D * capacity * B * (kernels.slots * P + (layout.projected ? Q : 0));
+  const gates = context.allocate('gates', gateWords * WORD);
+  const { states, sequences } = allocateStates(context, layout, {
+    keepOutputs: save || context.isRead(y),
+    save,
+    recomputes,
+  });
+  // What will be computed again need not be kept.
+  const memory = { gates, states, sequences, save: save && !recomputes };
+  for (const window of windows) {
+    emitInputProducts(context, layout, gates, window);
+    emitSteps(context, layout, memory, window);
+  }
+
+  emitFinalStates(context, layout, node, states, sequences);
+  if (context.isRead(y)) emitOutput(context, layout, y, states[0]!, sequences.h);
+  if (save) {
+    for (const { storage } of states) context.pin(storage);
+    const content: RecurrentResidual = { gates, states, sequences };
+    context.setResidual(residual, content);
+  }
+}
+
+/** `x·W_ihᵀ + b_ih` of all steps of a window at once, into the slots of each direction. */
+export function emitInputProducts(
+  context: LoweringContext,
+  layout: Layout,
+  gates: View,
+  window: Window,
+): void {
+  const { B, I, G, P, kernels, parameters, label } = layout;
+  const x = context.view(layout.x);
+  parameters.forEach(({ weightIh, biasIh }, d) => {
+    const weight = padGates(context, layout, weightIh, { gates: G, columns: I, stride: I });
+    emitMatmul(context, {
+      m: (window.end - window.begin) * B,
+      n: G * P,
+      k: I,
+      a: { view: x, offset: windowStart(layout, d, window) * B * I, stride: I },
+      b: { view: weight, stride: I, transposed: true },
+      bias: biasIh ? padGates(context, layout, biasIh, { gates: G, columns: 1, stride: 1 }) : null,
+      c: {
+        view: gates,
+        offset: gatesBegin(layout, window, d) + kernels.inputSlot * P,
+        stride: kernels.slots * P,
+      },
+      label,
+    });
+  });
+}
+
+/** Memory for what runs through time, with the initial states in their places. */
+export function allocateStates(
+  context: LoweringContext,
+  layout: Layout,
+  {
+    keepOutputs,
+    save,
+    recomputes,
+  }: { readonly keepOutputs: boolean; readonly save: boolean; readonly recomputes: boolean },
+): { states: readonly View[]; sequences: RecurrentSequences } {
+  const { P, Q, kernels, hasInitial, dropped, projected } = layout;
+  const names = stateNames(layout);
+  const kept = save ? 'all' : 'two';
+  // Read only in the step that writes it, or by products over a whole window.
+  const passing = save ? 'window' : 'two';
+  const ofH = allocateSequences(context, layout, 'h over time', {
+    h: { width: Q, keep: keepOutputs ? 'all' : 'two', hasInitial },
+    ...(dropped && { product: { width: Q, keep: kept, hasInitial } }),
+    ...(projected && { unprojected: { width: P, keep: passing, hasInitial: false } }),
+    ...(kernels.resetGate !== null && { reset: { width: P, keep: passing, hasInitial: false } }),
+  } as Record<keyof RecurrentSequences, SequenceDescription>);
+  const ofC =
+    names.length > 1
+      ? allocateSequences(context, layout, 'c over time', {
+          c: { width: P, keep: save && recomputes ? 'window and ends' : kept, hasInitial },
+        })
+      : null;
+  const {
+    h,
+    product = h,
+    unprojected = h,
+    reset = h,
+  } = ofH.sequences as Partial<RecurrentSequences> & Pick<RecurrentSequences, 'h'>;
+  const sequences = { h, product, unprojected, reset, c: ofC?.sequences.c ?? h };
+  if (hasInitial) {
+    placeInitialStates(context, layout, 0, ofH.view, h);
+    if (ofC) placeInitialStates(context, layout, 1, ofC.view, sequences.c);
+    if (dropped) emitInitialDropout(context, layout, ofH.view, sequences);
+  }
+  return { states: ofC ? [ofH.view, ofC.view] : [ofH.view], sequences };
+}
+
+/** The initial h with recurrent dropout: what enters the first product. */
+function emitInitialDropout(
+  context: LoweringContext,
+  layout: Layout,
+  storage: View,
+  { product }: RecurrentSequences,
+): void {
+  const { B, R, Q, parameters, attributes, label } = layout;
+  const bytes = B * Q * WORD;
+  parameters.forEach(({ states: [initial] }, d) => {
+    const first = previousStep(layout, d, timeOf(layout, d, 0));
+    const place: View = { storage: storage.storage, offset: product.at(d, first), bytes };
+    if (!initial) {
+      context.copy(context.allocate('zeros', bytes, 'zeroed'), place, label);
+      return;
+    }
+    const y = context.allocate('initial h with dropout', B * R * WORD);
+    emitDropout(context, {
+      x: context.view(initial),
+      seed: context.view(layout.seed!),
+      y,
+      count: B * R,
+      p: attributes.recurrentDropout,
+      stream: attributes.stream,
+      purpose: 8 + d,
+      label,
+    });
+    padRows(context, y, { rows: B, width: R, padded: Q, label }, place);
+  });
+}
+
+/** The steps of a window: one dispatch each, or two where the cell needs them. */
+export function emitSteps(
+  context: LoweringContext,
+  layout: Layout,
+  memory: RecurrentResidual & { readonly save: boolean },
+  window: Window,
+): void {
+  const { B, D, H, R, G, P, Q, parameters, kernels, hasInitial, hasBias, projected, variant, label } = layout;
+  const { gates, states, sequences, save } = memory;
+  const blocks = { blocks: G, rows: H, columns: R, paddedRows: P, paddedColumns: Q };
+  const weights = parameters.map(({ weightHh }) => weightHh);
+  const weight = stackTransposed(context, layout, weights, blocks);
+  const vectors = stackVectors(context, layout);
+  const projection = projected
+    ? stackTransposed(
+        context,
+        layout,
+        parameters.map(({ weightHr }) => weightHr!),
+        { blocks: 1, rows: R, columns: H, paddedRows: Q, paddedColumns: P },
+      )
+    : null;
+  const mask = layout.mask ? context.view(layout.mask) : context.nothing('read');
+  const seed = layout.seed ? context.view(layout.seed) : context.nothing('read');
+  const common = commonParameters(layout);
+  const few = B <= FEW_ROWS;
+  const tiles = Math.ceil(B / (few ? 1 : 8));
+
+  for (let i = window.begin; i < window.end; i++) {
+    const hasPrevious = i > 0 || hasInitial;
+    const now = (sequence: Sequence): readonly [number, number] =>
+      perDirection(layout, (d) => sequence.at(d, timeOf(layout, d, i)) / 16);
+    const before = (sequence: Sequence): readonly [number, number] =>
+      hasPrevious
+        ? perDirection(layout, (d) => sequence.at(d, previousStep(layout, d, timeOf(layout, d, i))) / 16)
+        : [0, 0];
+    const step = {
+      ...common,
+      gates_row: perDirection(layout, (d) => gatesRow(layout, window, d, timeOf(layout, d, i))),
+      h_read: before(sequences.h),
+      h_write: now(sequences.h),
+      product_read: before(sequences.product),
+      dropped_write: now(sequences.product),
+      c_read: before(sequences.c),
+      c_write: now(sequences.c),
+      mask_row: perDirection(layout, (d) => timeOf(layout, d, i) * B),
+      hidden_quads: P / 4,
+      product_quads: Q / 4,
+      weight_stride: (Q * G * P) / 4,
+      vector_stride: vectors.stride,
+      has_bias: hasBias,
+      has_previous: hasPrevious,
+      save,
+      projected,
+    };
+    const times = layout.attributes.directions.map((_, d) => timeOf(layout, d, i)).join(',');
+    kernels.forward(context, {
+      variant,
+      few,
+      buffers: { gates, weight, vectors: vectors.view, states, mask, seed },
+      parameters: projected ? { ...step, h_write: now(sequences.unprojected) } : step,
+      reset: now(sequences.reset),
+      workgroups: [foldWorkgroups((tiles * P) / 4, 32)[0], 1, D],
+      label,
+      detail: `t=${times} [${B},${R}]·[${R},${G * H}]`,
+      flops: D * (2 * B * Q * G * P + 10 * B * G * P),
+    });
+    if (!projection) continue;
+    context.dispatch(recurrentProjectKernel[variant], {
+      buffers: { weight: projection, h: states[0]!, mask, seed },
+      parameters: {
+        ...step,
+        product_read: now(sequences.unprojected),
+        hidden_quads: Q / 4,
+        product_quads: P / 4,
+        weight_stride: (P * Q) / 4,
+      },
+      workgroups: [foldWorkgroups((Math.ceil(B / 8) * Q) / 4, 32)[0], 1, D],
+      label,
+      detail: `t=${times} [${B},${H}]·[${H},${R}]`,
+      flops: D * 2 * B * P * Q,
+    });
+  }
+}
+
+/** The states after the last step, where they lie or as dense copies. */
+export function emitFinalStates(
+  context: LoweringContext,
+  layout: Layout,
+  node: Node<RecurrentAttributes>,
+  states: readonly View[],
+  sequences: RecurrentSequences,
+): void {
+  const { T, B, R, H, label } = layout;
+  layout.parameters.forEach((_, d) => {
+    stateNames(layout).forEach((_name, s) => {
+      const value = node.outputs[1 + d * states.length + s]!;
+      if (!context.isRead(value)) return;
+      const { at, width } = s === 0 ? sequences.h : sequences.c;
+      const offset = at(d, timeOf(layout, d, T - 1));
+      const place: View = { storage: states[s]!.storage, offset, bytes: B * width * WORD };
+      unpadRows(context, value, place, { rows: B, width: s === 0 ? R : H, padded: width, label });
+    });
+  });
+}
+
+/** y: h over time where it lies, or a copy of both directions side by side, zero where sequences have ended. */
+export function emitOutput(
+  context: LoweringContext,
+  layout: Layout,
+  y: Value,
+  storage: View,
+  h: Sequence,
+): void {
+  const { T, B, D, R, Q, mask, label } = layout;
+  if (D === 1 && !mask) {
+    const place: View = { storage: storage.storage, offset: h.at(0, 0), bytes: T * B * Q * WORD };
+    unpadRows(context, y, place, { rows: T * B, width: R, padded: Q, label });
+    return;
+  }
+  context.dispatch(recurrentOutputKernel, {
+    buffers: {
+      h: storage,
+      mask: mask ? context.view(mask) : context.nothing('read'),
+      y: context.output(y, 'outputs'),
+    },
+    parameters: {
+      rows: T * B,
+      width: R,
+      directions: D,
+      h_offset: perDirection(layout, (d) => h.at(d, 0) / WORD),
+      h_stride: Q,
+      has_mask: mask !== null,
+    },
+    workgroups: foldWorkgroups(y.size, 64),
+    label,
+    detail: `[${T * B},${D * R}]`,
+  });
+}
