@@ -115,7 +115,7 @@ export class CharacterTraining {
         const carried = this.#state(context.training, tokens!.shape[1]!);
         const { logits, state } = network.forward(tokens!, carried.read(graph), context);
         carried.update(graph, state);
-        return crossEntropy(logits, targets!);
+        return crossEntropy(logits, targets!, { ignoreIndex: null });
       },
     });
   }
