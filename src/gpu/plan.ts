@@ -16,7 +16,7 @@ import { describeProgram, groupSteps } from './describe.js';
 import { writeParameters, type Parameters, type ParameterValues } from './kernels/kernel.js';
 import { planMemory, type Lifetime, type MemoryLayout, type Storage, type View } from './memory.js';
 import { PARAMETER_BYTES, type CompiledKernel, type PipelineCache } from './pipelines.js';
-import { dispatchesOf, type DispatchStep, type Program } from './program.js';
+import { dispatchesOf, lifetimesOf, type DispatchStep, type Program } from './program.js';
 import type { VariableStore } from './variables.js';
 
 /** What a plan needs of its executor. */
@@ -572,22 +572,4 @@ function checkRange(culprit: string, feed: Feed, [min, max]: readonly [number, n
       remedy: `feed lengths from ${min} to ${max}`,
     });
   }
-}
-
-/** The steps at which each storage of the plan's own is first and last touched. */
-function lifetimesOf(program: Program): Map<Storage, Lifetime> {
-  const lifetimes = new Map<Storage, Lifetime>();
-  const touch = ({ storage }: View, step: number): void => {
-    if (storage.role === 'variable' || storage.role === 'packed') return;
-    const lifetime = lifetimes.get(storage);
-    if (lifetime) lifetime.last = step;
-    else lifetimes.set(storage, { first: step, last: step });
-  };
-  for (const { view } of program.inputs.values()) touch(view, 0);
-  program.steps.forEach((step, index) => {
-    if (step.type === 'dispatch') for (const view of step.views) touch(view, index);
-    else [step.from, step.to].forEach((view) => touch(view, index));
-  });
-  for (const { view } of program.outputs.values()) touch(view, program.steps.length);
-  return lifetimes;
 }

@@ -1,6 +1,6 @@
 /** What lowering produces: a flat list of dispatches and copies over planned memory. */
 import type { Kernel } from './kernels/kernel.js';
-import type { Storage, View } from './memory.js';
+import type { Lifetime, Storage, View } from './memory.js';
 
 /** One compute dispatch. */
 export interface DispatchStep {
@@ -74,4 +74,22 @@ export function dispatchesOf({ packings, steps, updated }: Program): DispatchSte
   return [...repacked.flatMap((packing) => packing.steps), ...steps].filter(
     (step): step is DispatchStep => step.type === 'dispatch',
   );
+}
+
+/** The steps at which each storage of the plan's own is first and last touched. */
+export function lifetimesOf(program: Program): Map<Storage, Lifetime> {
+  const lifetimes = new Map<Storage, Lifetime>();
+  const touch = ({ storage }: View, step: number): void => {
+    if (storage.role === 'variable' || storage.role === 'packed') return;
+    const lifetime = lifetimes.get(storage);
+    if (lifetime) lifetime.last = step;
+    else lifetimes.set(storage, { first: step, last: step });
+  };
+  for (const { view } of program.inputs.values()) touch(view, 0);
+  program.steps.forEach((step, index) => {
+    if (step.type === 'dispatch') for (const view of step.views) touch(view, index);
+    else [step.from, step.to].forEach((view) => touch(view, index));
+  });
+  for (const { view } of program.outputs.values()) touch(view, program.steps.length);
+  return lifetimes;
 }

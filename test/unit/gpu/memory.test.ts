@@ -76,7 +76,7 @@ describe('planMemory', () => {
       for (let id = 0; id < 1 + whole(30); id++) {
         const first = whole(steps);
         const last = Math.min(steps - 1, first + whole(6));
-        lifetimes.set(storage(id, 1 + whole(5000), roles[whole(roles.length)]!), { first, last });
+        lifetimes.set(storage(id, 1 + whole(5000), roles[whole(roles.length)]), { first, last });
       }
       const { buffers, assignment, peakBytes } = planMemory(lifetimes, steps);
       const all = [...lifetimes.keys()];
