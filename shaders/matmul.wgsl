@@ -36,7 +36,7 @@ struct Params {
 fn block_start(outer: u32, count: u32, rows_are_k: bool, offset: u32, stride: u32) -> vec4u {
   if (rows_are_k) {
     let column = min(outer, (count - 1u) & ~3u);
-    return vec4u(offset + column) + min(vec4u(0u, 1u, 2u, 3u), vec4u(params.k - 1u)) * stride;
+    return vec4u(offset + column) + vec4u(0u, 1u, 2u, 3u) * stride;
   }
   return vec4u(offset) + min(vec4u(outer) + vec4u(0u, 1u, 2u, 3u), vec4u(count - 1u)) * stride;
 }
@@ -49,12 +49,21 @@ fn fetch_b(index: vec4u) -> mat4x4f {
   return mat4x4f(load_b(index.x), load_b(index.y), load_b(index.z), load_b(index.w));
 }
 
-// A block of A with a column for each m, of B with a column for each k, keeping only k < remaining.
-fn mask_rows(block: mat4x4f, remaining: u32) -> mat4x4f {
-  let keep = vec4u(0u, 1u, 2u, 3u) < vec4u(remaining);
-  let zero = vec4f(0.0);
-  return mat4x4f(select(zero, block[0], keep), select(zero, block[1], keep),
-                 select(zero, block[2], keep), select(zero, block[3], keep));
+// Four m of A and four n of B at one k; those past the edge repeat the last one.
+fn column_of_a(m: u32, k: u32) -> vec4f {
+  let rows = min(vec4u(m) + vec4u(0u, 1u, 2u, 3u), vec4u(params.m - 1u));
+  let at = params.a_offset + select(rows * params.a_stride + k, rows + k * params.a_stride, params.a_transposed != 0u);
+  return vec4f(element_of_a(at.x), element_of_a(at.y), element_of_a(at.z), element_of_a(at.w));
+}
+
+fn row_of_b(n: u32, k: u32) -> vec4f {
+  let columns = min(vec4u(n) + vec4u(0u, 1u, 2u, 3u), vec4u(params.n - 1u));
+  let at = params.b_offset + select(columns + k * params.b_stride, columns * params.b_stride + k, params.b_transposed != 0u);
+  return vec4f(element_of_b(at.x), element_of_b(at.y), element_of_b(at.z), element_of_b(at.w));
+}
+
+fn outer_product(row: vec4f, column: vec4f) -> mat4x4f {
+  return mat4x4f(row * column.x, row * column.y, row * column.z, row * column.w);
 }
 
 @compute @workgroup_size(8, 8)
@@ -100,32 +109,16 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     b_left += b_step;
     b_right += b_step;
   }
-  let remaining = params.k % 4u;
-  if (remaining != 0u) {
-    // Stored rows past the last k must not be touched: repeat the last one, then drop it.
-    let past = max(vec4u(0u, 1u, 2u, 3u), vec4u(remaining - 1u)) - vec4u(remaining - 1u);
-    let a_back = select(vec4u(0u), past * params.a_stride, a_rows_are_k && params.k > 3u);
-    let b_back = select(vec4u(0u), past * params.b_stride, b_rows_are_k && params.k > 3u);
-    var a0 = fetch_a(a_upper - a_back);
-    var a1 = fetch_a(a_lower - a_back);
-    var b0 = fetch_b(b_left - b_back);
-    var b1 = fetch_b(b_right - b_back);
-    if (a_rows_are_k) {
-      a0 = transpose(a0);
-      a1 = transpose(a1);
-    }
-    if (b_rows_are_k) {
-      b0 = transpose(b0);
-      b1 = transpose(b1);
-    }
-    a0 = mask_rows(a0, remaining);
-    a1 = mask_rows(a1, remaining);
-    b0 = transpose(mask_rows(b0, remaining));
-    b1 = transpose(mask_rows(b1, remaining));
-    upper_left += b0 * a0;
-    upper_right += b1 * a0;
-    lower_left += b0 * a1;
-    lower_right += b1 * a1;
+  // What is left of k, one at a time.
+  for (var k = params.k & ~3u; k < params.k; k++) {
+    let upper = column_of_a(m0, k);
+    let lower = column_of_a(m0 + 4u, k);
+    let left = row_of_b(n0, k);
+    let right = row_of_b(n0 + 4u, k);
+    upper_left += outer_product(left, upper);
+    upper_right += outer_product(right, upper);
+    lower_left += outer_product(left, lower);
+    lower_right += outer_product(right, lower);
   }
 
   var left = array<mat4x4f, 2>(upper_left, lower_left);

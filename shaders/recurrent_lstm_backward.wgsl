@@ -27,7 +27,7 @@
 @group(1) @binding(0) var<uniform> params: Params;
 
 fn add_peephole_gradients(direction: u32, at: u32, d_i: vec4f, d_f: vec4f, d_o: vec4f) {
-  if (params.has_peephole == 0u) {
+  if (!HAS_OPTIONS || params.has_peephole == 0u) {
     return;
   }
   let size = params.batch * params.hidden_quads;
@@ -77,7 +77,7 @@ fn finish(direction: u32, row: u32, quad: u32, sum: vec4f) {
     c_old = c[params.c_read[direction] + at];
   }
   var c_new = f * c_old + i * g;
-  if (params.cell_clip > 0.0) {
+  if (HAS_OPTIONS && params.cell_clip > 0.0) {
     c_new = clamp(c_new, vec4f(-params.cell_clip), vec4f(params.cell_clip));
   }
   let out = output(c_new);
@@ -97,20 +97,20 @@ fn finish(direction: u32, row: u32, quad: u32, sum: vec4f) {
   let d_o = dh_new * out * slopes[2];
   var dc = dh_new * o * output_slope(out) + dc_next * (1.0 - c_share);
   let vector = direction * params.vector_stride + quad;
-  if (params.has_peephole != 0u) {
+  if (HAS_OPTIONS && params.has_peephole != 0u) {
     dc += d_o * vectors[vector + 6u * quads];
   }
-  if (params.cell_clip > 0.0) {
+  if (HAS_OPTIONS && params.cell_clip > 0.0) {
     dc = select(vec4f(0.0), dc, abs(c_new) < vec4f(params.cell_clip));
   }
   var d_i = dc * g * slopes[0];
   var d_f = dc * c_old * slopes[1];
-  if (params.coupled != 0u) {
+  if (HAS_OPTIONS && params.coupled != 0u) {
     d_i = dc * (g - c_old) * slopes[0];
     d_f = vec4f(0.0);
   }
   var dc_old = dc * f + dc_next * c_share;
-  if (params.has_peephole != 0u) {
+  if (HAS_OPTIONS && params.has_peephole != 0u) {
     add_peephole_gradients(direction, at, d_i * c_old, d_f * c_old, d_o * c_new);
     dc_old += d_i * vectors[vector + 4u * quads] + d_f * vectors[vector + 5u * quads];
   }

@@ -11,3 +11,11 @@ fn load_b(index: u32) -> vec4f {
   let last = arrayLength(&b) - 1u;
   return vec4f(b[min(index, last)], b[min(index + 1u, last)], b[min(index + 2u, last)], b[min(index + 3u, last)]);
 }
+
+fn element_of_a(index: u32) -> f32 {
+  return a[index];
+}
+
+fn element_of_b(index: u32) -> f32 {
+  return b[index];
+}

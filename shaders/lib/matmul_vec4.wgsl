@@ -9,3 +9,11 @@ fn load_a(index: u32) -> vec4f {
 fn load_b(index: u32) -> vec4f {
   return b[index >> 2u];
 }
+
+fn element_of_a(index: u32) -> f32 {
+  return a[index >> 2u][index & 3u];
+}
+
+fn element_of_b(index: u32) -> f32 {
+  return b[index >> 2u][index & 3u];
+}

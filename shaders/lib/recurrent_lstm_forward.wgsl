@@ -37,21 +37,21 @@ fn finish(direction: u32, row: u32, quad: u32, i_sum: vec4f, f_sum: vec4f, g_sum
   if (params.has_previous != 0u) {
     c_old = c[params.c_read[direction] + at];
   }
-  if (params.has_peephole != 0u) {
+  if (HAS_OPTIONS && params.has_peephole != 0u) {
     a_i += vectors[vector + 4u * quads] * c_old;
     a_f += vectors[vector + 5u * quads] * c_old;
   }
   let i = gate(a_i);
   let g = candidate(a_g);
   var f = 1.0 - i;
-  if (params.coupled == 0u) {
+  if (!HAS_OPTIONS || params.coupled == 0u) {
     f = gate(a_f);
   }
   var c_new = f * c_old + i * g;
-  if (params.cell_clip > 0.0) {
+  if (HAS_OPTIONS && params.cell_clip > 0.0) {
     c_new = clamp(c_new, vec4f(-params.cell_clip), vec4f(params.cell_clip));
   }
-  if (params.has_peephole != 0u) {
+  if (HAS_OPTIONS && params.has_peephole != 0u) {
     a_o += vectors[vector + 6u * quads] * c_new;
   }
   let o = gate(a_o);

@@ -1,6 +1,8 @@
 // Recurrent steps in general: the activations chosen, of clamped pre-activations; with the random masks of
 // lib/recurrent_masks.wgsl. Derivatives are told from results.
 
+const HAS_OPTIONS = true;
+
 fn gate(x: vec4f) -> vec4f {
   return activate(params.gate_activation, clipped(x, params.gate_clip));
 }

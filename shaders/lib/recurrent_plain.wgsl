@@ -1,6 +1,9 @@
 // Recurrent steps as PyTorch has them: sigmoid gates, tanh elsewhere, no zoneout, no recurrent dropout. What
 // lib/recurrent_options.wgsl gives in general, in so little code that it compiles several times faster.
 
+// Nothing of the options below this constant is compiled.
+const HAS_OPTIONS = false;
+
 fn is_step(direction: u32, row: u32) -> bool {
   return params.has_mask == 0u || mask[params.mask_row[direction] + row] != 0;
 }

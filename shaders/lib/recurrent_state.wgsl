@@ -13,7 +13,7 @@ fn store_state(direction: u32, row: u32, quad: u32, quads: u32, value: vec4f) {
     h_new = h_old;
   }
   h[params.h_write[direction] + at] = h_new;
-  if (params.dropout_scale != 0.0) {
+  if (HAS_OPTIONS && params.dropout_scale != 0.0) {
     h[params.dropped_write[direction] + at] = h_new * recurrent_dropout(direction, row, quad);
   }
 }
