@@ -1,5 +1,5 @@
 /** What README.md and CONTRIBUTING.md say is so: examples compile and run, options, numbers and paths are the real ones. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format } from 'node:util';
 import ts from 'typescript';
@@ -11,6 +11,7 @@ import { CpuExecutor } from '../../../src/cpu/executor.js';
 import { lowerGraph } from '../../../src/gpu/lower/index.js';
 import { dispatchesOf } from '../../../src/gpu/program.js';
 import type { Graph } from '../../../src/graph/graph.js';
+import * as library from '../../../src/index.js';
 import { CharacterModel } from '../../../src/text/character-model.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -99,7 +100,15 @@ describe('examples', () => {
   }
 
   it('are there, at each depth', () => {
-    expect(examples.map(({ needsGpu }) => needsGpu)).toEqual([false, false, false, false, false, false, true]);
+    expect(examples.map(({ needsGpu }) => needsGpu)).toEqual([
+      false,
+      false,
+      false,
+      false,
+      false,
+      false,
+      true,
+    ]);
   });
 
   it('the character model trains, writes, saves and loads', async () => {
@@ -180,6 +189,16 @@ describe('numbers', () => {
   });
 });
 
+describe('the textbook programs', () => {
+  it('are those of the table', () => {
+    const section = /^## Textbook programs\n(.*?)^## /ms.exec(readme)![1]!;
+    const written = [...section.matchAll(/^\| `(.+?)`/gm)].map(([, name]) => name!);
+    const main = read('demo/textbook/main.ts');
+    const programs = /PROGRAMS[^{]*\{(.*?)^\};/ms.exec(main)![1]!;
+    expect(written).toEqual([...programs.matchAll(/^ {2}'?([\w-]+)'?: \[/gm)].map(([, name]) => name!));
+  });
+});
+
 describe('the command line', () => {
   it('has the options and defaults of the table', () => {
     const table = [...readme.matchAll(/^\| `(--.*?)`\s*\|(?: `(.*?)`)?\s*\|/gm)];
@@ -187,6 +206,34 @@ describe('the command line', () => {
     const printed = [...usage().matchAll(/^ {2}(--\S+(?: [^ ]+)?) {2,}(.*)$/gm)];
     const real = printed.map(([, option, help]) => [option!, /\(([^()]*)\)$/.exec(help!)?.[1] ?? '']);
     expect(written).toEqual(real);
+  });
+});
+
+/** Names of code that stand in the text, outside of examples and of columns for other frameworks. */
+function namesIn(text: string): string[] {
+  const ours = text
+    .replaceAll(/^```.*?^```$/gms, '')
+    .replace(/^\| There +\| Here .*?\n\n/ms, (table) => table.replaceAll(/^\|[^|\n]*\|/gm, ''));
+  const spans = [...ours.matchAll(/`([^`\n]+)`/g)].map(([, code]) => code!);
+  return [
+    ...new Set(spans.filter((span) => /^[A-Za-z]+[a-z]$/.test(span) && /[a-z][A-Z]|^[A-Z]/.test(span))),
+  ];
+}
+
+describe('names', () => {
+  it('of classes and functions are exported, those of options are in the source', () => {
+    const names = namesIn(readme);
+    expect(names).toEqual(expect.arrayContaining(['LSTM', 'ctcLoss', 'ReduceOnPlateau', 'returnSequences']));
+    const sources = readdirSync(`${root}src`, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => read(`src/${file}`))
+      .join('\n');
+    const unknown = names.filter((name) =>
+      /^[A-Z]/.test(name)
+        ? !(name in library) && !new RegExp(`export (type|interface) ${name}\\b`).test(sources)
+        : !new RegExp(`\\b${name}\\b`).test(sources),
+    );
+    expect(unknown).toEqual([]);
   });
 });
 

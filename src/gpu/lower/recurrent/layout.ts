@@ -81,16 +81,21 @@ export function layoutOf(node: Node<RecurrentAttributes>, recomputeAbove: number
     hasBias: some(({ biasHh }) => biasHh !== null),
     hasInitial: some(({ states }) => states.some((state) => state !== null)),
     dropped: attributes.training && attributes.recurrentDropout > 0,
-    variant: variantFor(attributes),
+    variant: variantFor(
+      attributes,
+      some(({ peephole }) => peephole !== null),
+    ),
   };
 }
 
 /** Whether the layer asks for anything that lib/recurrent_plain.wgsl does not do. */
-function variantFor(attributes: RecurrentAttributes): StepVariant {
-  const { activation, gateActivation, outputActivation, gateClip, recurrentDropout, training } = attributes;
+function variantFor(attributes: RecurrentAttributes, hasPeephole: boolean): StepVariant {
+  const { activation, gateActivation, outputActivation, gateClip, cellClip, coupled } = attributes;
   const usual = activation === 'tanh' && gateActivation === 'sigmoid' && outputActivation === 'tanh';
-  const drops = training && recurrentDropout > 0;
-  return usual && gateClip === 0 && !drops && !hasZoneout(attributes) ? 'plain' : 'general';
+  const clips = gateClip > 0 || cellClip > 0;
+  const drops = attributes.training && attributes.recurrentDropout > 0;
+  const varied = hasPeephole || coupled || clips || drops || hasZoneout(attributes);
+  return usual && !varied ? 'plain' : 'general';
 }
 
 /** The step before step `t` of direction `d`; that of the first is where the initial state lies. */
