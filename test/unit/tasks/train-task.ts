@@ -52,16 +52,17 @@ export async function trainTask<State extends object>(
 
 const bit = (random: Random): number => (random.uniform() < 0.5 ? 0 : 1);
 
-/** Bits; wanted at the end: whether their sum is odd. */
+/** Bits; wanted at each step: whether the sum so far is odd. */
 export function parity(steps: number, batch = 16): Task {
   return {
     loss: 'binary',
     outputs: 1,
     draw(random) {
       const x = Float32Array.from({ length: steps * batch }, () => bit(random));
-      const y = new Float32Array(batch);
-      x.forEach((value, i) => (y[i % batch] = (y[i % batch]! + value) % 2));
-      return { x: { shape: [steps, batch, 1], data: x }, y: { shape: [batch, 1], data: y } };
+      const y = x.slice();
+      for (let i = batch; i < y.length; i++) y[i] = (y[i - batch]! + x[i]!) % 2;
+      const shape = [steps, batch, 1];
+      return { x: { shape, data: x }, y: { shape, data: y } };
     },
   };
 }
