@@ -1,7 +1,7 @@
 /** `npm run textbook -- NAME`: runs one of the programs that every introduction to recurrent networks shows. */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { createExecutor } from '../../src/index.js';
+import { createExecutor, RnnError } from '../../src/index.js';
 import { equations } from './equations.js';
 import { names } from './names.js';
 import type { Program } from './program.js';
@@ -76,7 +76,14 @@ if (backend !== 'cpu' && backend !== 'webgpu') fail(`--backend is "${backend}": 
 if (file !== undefined && name !== 'names' && name !== 'text') fail(`${name} takes no --file`);
 const own = file === undefined ? undefined : read(file);
 if (backend === 'webgpu') await provideWebGpu();
-const executor = await createExecutor({ backend });
-await program(executor, print, own);
-executor.dispose();
+try {
+  const executor = await createExecutor({ backend });
+  await program(executor, print, own);
+  executor.dispose();
+} catch (error) {
+  if (!(error instanceof RnnError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(1);
+}
+// Dawn keeps the process alive.
 process.exit(0);
