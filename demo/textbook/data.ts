@@ -64,3 +64,11 @@ export function drawBatch(tokens: Int32Array, [steps, batch]: readonly [number, 
   });
   return { x: at(0), y: at(1) };
 }
+
+/** Lines `name,language` as pairs. */
+export function readSamples(text: string): string[][] {
+  return text
+    .trim()
+    .split(/\r?\n/)
+    .map((line) => line.split(',').map((part) => part.trim()));
+}

@@ -1,7 +1,6 @@
 /** A simple recurrent network and an LSTM trained from their equations alone, on one sequence of 100 steps. */
-import { Adam, meanSquaredError, scan, Trainer, type Graph } from '../../src/index.js';
-import { add, concat, fill, matmul, mul, reshape, sigmoid, slice, tanh } from '../../src/index.js';
-import type { Executor, Value } from '../../src/index.js';
+import { Adam, meanSquaredError, Trainer, type Executor, type Graph, type Value } from '../../src/index.js';
+import { add, concat, fill, matmul, mul, reshape, scan, sigmoid, slice, tanh } from '../../src/index.js';
 import { noise, weights } from './data.js';
 import type { Print } from './program.js';
 
@@ -16,12 +15,10 @@ const rnn: Step = (x, [h], w) => [tanh(affine(x, h!, w))];
 /** [i,f,g,o] = [x,h,1]·W;  c' = σ(f)·c + σ(i)·tanh(g);  h' = σ(o)·tanh(c') */
 const lstm: Step = (x, [h, c], w) => {
   const gates = affine(x, h!, w);
-  const [i, f, g, o] = [0, 1, 2, 3].map((n) => slice(gates, [0, n * HIDDEN], [1, HIDDEN])) as Gates;
-  const next = add(mul(sigmoid(f), c!), mul(sigmoid(i), tanh(g)));
-  return [mul(sigmoid(o), tanh(next)), next];
+  const gate = (n: number) => slice(gates, [0, n * HIDDEN], [1, HIDDEN]);
+  const next = add(mul(sigmoid(gate(1)), c!), mul(sigmoid(gate(0)), tanh(gate(2))));
+  return [mul(sigmoid(gate(3)), tanh(next)), next];
 };
-type Gates = [Value, Value, Value, Value];
-
 const affine = (x: Value, h: Value, w: Value) => matmul(concat([x, h, fill(x.graph, [1, 1], 1)], 1), w);
 
 /** Trains both for 1,000 epochs; their last losses, which begin near 1, end below 0.1. */

@@ -1,17 +1,14 @@
 /** A classifier that reads names character by character, with the recurrent step and the loop written by hand. */
 import { concat, fill, Linear, logSoftmax, ModuleDict, nllLoss, SGD, slice, tanh } from '../../src/index.js';
 import { Trainer, type Executor } from '../../src/index.js';
-import { NAMES, oneHot } from './data.js';
+import { NAMES, oneHot, readSamples } from './data.js';
 import type { Print } from './program.js';
 
 const HIDDEN = 32;
 
 /** Trains on lines `name,language` until it knows them; returns the part it names right, and the last mean loss. */
 export async function names(executor: Executor, print: Print, text = NAMES) {
-  const samples = text
-    .trim()
-    .split(/\r?\n/)
-    .map((line) => line.split(',').map((part) => part.trim()));
+  const samples = readSamples(text);
   const letters = [...new Set(samples.flatMap(([name]) => Array.from(name!)))].sort();
   const languages = [...new Set(samples.map(([, language]) => language!))].sort();
   const net = new ModuleDict({
