@@ -7,8 +7,8 @@
 //   h        states by step, [B, H] each; at h_write, assigns r⊙h
 //   mask, seed  bound for the second half's sake
 //
-// One invocation computes eight batch rows of four units, each gate in two 4×4 accumulators.
-// Workgroups: (⌈⌈B/8⌉·(H/4) / 32⌉, 1, D). H is padded to a multiple of four, with zeros.
+// The entry point is in lib/recurrent_forward_tile.wgsl: the recurrent product, then for each row and four units
+// finish(). H is padded to a multiple of four, with zeros.
 
 @group(0) @binding(0) var<storage, read_write> gates: array<vec4f>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4f>;
@@ -18,13 +18,23 @@
 @group(0) @binding(5) var<storage, read> seed: array<u32>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-fn finish(direction: u32, row: u32, quad: u32, r_sum: vec4f, z_sum: vec4f) {
+// The products of four units, a column for each gate.
+alias Sums = mat2x4f;
+
+const GATES = 3u;
+
+fn load_weight(at: u32) -> Sums {
+  let quads = params.hidden_quads;
+  return mat2x4f(weight[at], weight[at + quads]);
+}
+
+fn finish(direction: u32, row: u32, quad: u32, sums: Sums) {
   let quads = params.hidden_quads;
   let at = row * quads + quad;
   let first = (params.gates_row[direction] + row) * 3u * quads + quad;
   let vector = direction * params.vector_stride + quad;
-  var a_r = gates[first] + r_sum;
-  var a_z = gates[first + quads] + z_sum;
+  var a_r = gates[first] + sums[0];
+  var a_z = gates[first + quads] + sums[1];
   if (params.has_bias != 0u) {
     a_r += vectors[vector];
     a_z += vectors[vector + quads];
@@ -37,44 +47,4 @@ fn finish(direction: u32, row: u32, quad: u32, r_sum: vec4f, z_sum: vec4f) {
     reset = r * h[params.product_read[direction] + at];
   }
   h[params.h_write[direction] + at] = reset;
-}
-
-@compute @workgroup_size(32)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let direction = id.z;
-  let quads = params.hidden_quads;
-  let quad = id.x % quads;
-  let row0 = id.x / quads * 8u;
-  if (row0 >= params.batch) {
-    return;
-  }
-  var r_upper = mat4x4f();  // column = batch row, component = unit
-  var r_lower = mat4x4f();
-  var z_upper = mat4x4f();
-  var z_lower = mat4x4f();
-  if (params.has_previous != 0u) {
-    // Rows past the batch repeat the last one.
-    let rows = vec4u(row0) + vec4u(0u, 1u, 2u, 3u);
-    let last = vec4u(params.batch - 1u);
-    let first = params.product_read[direction] + min(rows, last) * quads;
-    let second = params.product_read[direction] + min(rows + 4u, last) * quads;
-    let weights = direction * params.weight_stride + quad;
-    for (var k = 0u; k < quads; k++) {
-      let h_upper = mat4x4f(h[first.x + k], h[first.y + k], h[first.z + k], h[first.w + k]);
-      let h_lower = mat4x4f(h[second.x + k], h[second.y + k], h[second.z + k], h[second.w + k]);
-      var at = weights + (vec4u(k * 4u) + vec4u(0u, 1u, 2u, 3u)) * (3u * quads);
-      let w_r = mat4x4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]);
-      r_upper += w_r * h_upper;
-      r_lower += w_r * h_lower;
-      at += quads;
-      let w_z = mat4x4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]);
-      z_upper += w_z * h_upper;
-      z_lower += w_z * h_lower;
-    }
-  }
-  var r_sums = array<mat4x4f, 2>(r_upper, r_lower);
-  var z_sums = array<mat4x4f, 2>(z_upper, z_lower);
-  for (var row = 0u; row < min(8u, params.batch - row0); row++) {
-    finish(direction, row0 + row, quad, r_sums[row / 4u][row % 4u], z_sums[row / 4u][row % 4u]);
-  }
 }

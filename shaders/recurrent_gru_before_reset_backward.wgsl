@@ -10,8 +10,8 @@
 //   seed    one whole number
 //
 // The entry point is in lib/recurrent_backward.wgsl: the product, then for each row and four units finish().
-// One invocation computes eight batch rows of eight units, in four 4×4 accumulators.
-// Workgroups: (⌈⌈B/8⌉·⌈H/8⌉ / 16⌉, 1, D). H is padded to a multiple of four, with zeros.
+// One invocation computes eight batch rows of sixteen units.
+// Workgroups: (⌈⌈B/8⌉·⌈H/16⌉ / 8⌉, 1, D). H is padded to a multiple of four, with zeros.
 
 @group(0) @binding(0) var<storage, read_write> gates: array<vec4f>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4f>;

@@ -1,54 +1,61 @@
 // One time step of a GRU layer, both directions at once: recurrent product, gates and new state in one dispatch.
-// The equations and the bindings are in lib/recurrent_gru_forward.wgsl.
+// A GRU's step with the reset after the product: r,z = σ(a + product + b), m = h·W_hnᵀ + b_hn,
+// n = tanh(a_n + r⊙m), h = (1−z)⊙n + z⊙h, where σ and tanh are the activations chosen.
 //
-// One invocation computes eight batch rows of four units, each gate in two 4×4 accumulators.
-// Workgroups: (⌈⌈B/8⌉·(H/4) / 32⌉, 1, D). H is padded to a multiple of four, with zeros.
+//   gates    [D, T·B, 4, H] in: slots 1 to 3 hold a = x·W_ihᵀ + b_ih, gates r,z,n; out when save: m, r, z, n
+//   weight   [D, K, 3, H]   W_hhᵀ: row k, gate, unit
+//   vectors  [D, 3, H]      b_hh, read when has_bias
+//   h        states by step, [B, H] each
+//   mask     [T·B]          0 where a sequence has ended
+//   seed     one whole number
+//
+// The entry point is in lib/recurrent_forward_tile.wgsl or lib/recurrent_forward_row.wgsl: the recurrent product of
+// every gate, then for each row and four units finish(). H is padded to a multiple of four, with zeros.
 
-@compute @workgroup_size(32)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let direction = id.z;
+@group(0) @binding(0) var<storage, read_write> gates: array<vec4f>;
+@group(0) @binding(1) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(2) var<storage, read> vectors: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> h: array<vec4f>;
+@group(0) @binding(4) var<storage, read> mask: array<i32>;
+@group(0) @binding(5) var<storage, read> seed: array<u32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+// The products of four units, a column for each gate.
+alias Sums = mat3x4f;
+
+const GATES = 3u;
+
+fn load_weight(at: u32) -> Sums {
   let quads = params.hidden_quads;
-  let quad = id.x % quads;
-  let row0 = id.x / quads * 8u;
-  if (row0 >= params.batch) {
-    return;
+  return mat3x4f(weight[at], weight[at + quads], weight[at + 2u * quads]);
+}
+
+// For batch row `row` and units 4·quad to 4·quad + 3, from the products h·W_hhᵀ.
+fn finish(direction: u32, row: u32, quad: u32, sums: Sums) {
+  let quads = params.hidden_quads;
+  let at = row * quads + quad;
+  let first = (params.gates_row[direction] + row) * 4u * quads + quad;
+  let vector = direction * params.vector_stride + quad;
+  var a_r = gates[first + quads] + sums[0];
+  var a_z = gates[first + 2u * quads] + sums[1];
+  var m = sums[2];
+  if (params.has_bias != 0u) {
+    a_r += vectors[vector];
+    a_z += vectors[vector + quads];
+    m += vectors[vector + 2u * quads];
   }
-  var r_upper = mat4x4f();  // column = batch row, component = unit
-  var r_lower = mat4x4f();
-  var z_upper = mat4x4f();
-  var z_lower = mat4x4f();
-  var n_upper = mat4x4f();
-  var n_lower = mat4x4f();
+  let r = gate(a_r);
+  let z = gate(a_z);
+  let n = candidate(gates[first + 3u * quads] + r * m);
+  var h_new = (1.0 - z) * n;
   if (params.has_previous != 0u) {
-    // Rows past the batch repeat the last one.
-    let rows = vec4u(row0) + vec4u(0u, 1u, 2u, 3u);
-    let last = vec4u(params.batch - 1u);
-    let first = params.product_read[direction] + min(rows, last) * params.product_quads;
-    let second = params.product_read[direction] + min(rows + 4u, last) * params.product_quads;
-    let weights = direction * params.weight_stride + quad;
-    for (var k = 0u; k < params.product_quads; k++) {
-      let h_upper = mat4x4f(h[first.x + k], h[first.y + k], h[first.z + k], h[first.w + k]);
-      let h_lower = mat4x4f(h[second.x + k], h[second.y + k], h[second.z + k], h[second.w + k]);
-      var at = weights + (vec4u(k * 4u) + vec4u(0u, 1u, 2u, 3u)) * (3u * quads);
-      let w_r = mat4x4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]);
-      r_upper += w_r * h_upper;
-      r_lower += w_r * h_lower;
-      at += quads;
-      let w_z = mat4x4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]);
-      z_upper += w_z * h_upper;
-      z_lower += w_z * h_lower;
-      at += quads;
-      let w_n = mat4x4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]);
-      n_upper += w_n * h_upper;
-      n_lower += w_n * h_lower;
-    }
+    h_new += z * h[params.h_read[direction] + at];
   }
-  var r_sums = array<mat4x4f, 2>(r_upper, r_lower);
-  var z_sums = array<mat4x4f, 2>(z_upper, z_lower);
-  var n_sums = array<mat4x4f, 2>(n_upper, n_lower);
-  for (var row = 0u; row < min(8u, params.batch - row0); row++) {
-    finish(direction, row0 + row, quad,
-           r_sums[row / 4u][row % 4u], z_sums[row / 4u][row % 4u],
-           n_sums[row / 4u][row % 4u]);
+  store_state(direction, row, quad, quads, h_new);
+  if (params.save != 0u) {
+    gates[first] = m;
+    gates[first + quads] = r;
+    gates[first + 2u * quads] = z;
+    gates[first + 3u * quads] = n;
   }
 }

@@ -1,61 +1,87 @@
 // One time step of an LSTM layer, both directions at once: recurrent product, gates and new state in one dispatch.
-// The equations and the bindings are in lib/recurrent_lstm_forward.wgsl.
+// An LSTM's step: i,f,o = σ(a + product + b), g = tanh(…), c = f⊙c + i⊙g, h = o⊙tanh(c), where σ and tanh are
+// the activations chosen, and with what the parameters add: peepholes, clips, a coupled forget gate, zoneout.
 //
-// One invocation computes eight batch rows of four units, each gate in two 4×4 accumulators.
-// Workgroups: (⌈⌈B/8⌉·(H/4) / 32⌉, 1, D). H is padded to a multiple of four, with zeros.
+//   gates    [D, T·B, 4, H] in: a = x·W_ihᵀ + b_ih, gates i,f,g,o; out when save: the gates' values
+//   weight   [D, K, 4, H]   W_hhᵀ: row k, gate, unit
+//   vectors  [D, 7, H]      b_hh of four gates, peepholes of i,f,o; read as far as the parameters say
+//   h, c     states by step, [B, ·] each
+//   mask     [T·B]          0 where a sequence has ended
+//   seed     one whole number
+//
+// The entry point is in lib/recurrent_forward_tile.wgsl or lib/recurrent_forward_row.wgsl: the recurrent product of
+// every gate, then for each row and four units finish(). H is padded to a multiple of four, with zeros.
 
-@compute @workgroup_size(32)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let direction = id.z;
+@group(0) @binding(0) var<storage, read_write> gates: array<vec4f>;
+@group(0) @binding(1) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(2) var<storage, read> vectors: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> h: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> c: array<vec4f>;
+@group(0) @binding(5) var<storage, read> mask: array<i32>;
+@group(0) @binding(6) var<storage, read> seed: array<u32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+// The products of four units, a column for each gate.
+alias Sums = mat4x4f;
+
+const GATES = 4u;
+
+fn load_weight(at: u32) -> Sums {
   let quads = params.hidden_quads;
-  let quad = id.x % quads;
-  let row0 = id.x / quads * 8u;
-  if (row0 >= params.batch) {
-    return;
+  return mat4x4f(weight[at], weight[at + quads], weight[at + 2u * quads], weight[at + 3u * quads]);
+}
+
+// For batch row `row` and units 4·quad to 4·quad + 3, from the products h·W_hhᵀ.
+fn finish(direction: u32, row: u32, quad: u32, sums: Sums) {
+  let quads = params.hidden_quads;
+  let at = row * quads + quad;
+  let first = (params.gates_row[direction] + row) * 4u * quads + quad;
+  let vector = direction * params.vector_stride + quad;
+  var a_i = gates[first] + sums[0];
+  var a_f = gates[first + quads] + sums[1];
+  var a_g = gates[first + 2u * quads] + sums[2];
+  var a_o = gates[first + 3u * quads] + sums[3];
+  if (params.has_bias != 0u) {
+    a_i += vectors[vector];
+    a_f += vectors[vector + quads];
+    a_g += vectors[vector + 2u * quads];
+    a_o += vectors[vector + 3u * quads];
   }
-  var i_upper = mat4x4f();  // column = batch row, component = unit
-  var i_lower = mat4x4f();
-  var f_upper = mat4x4f();
-  var f_lower = mat4x4f();
-  var g_upper = mat4x4f();
-  var g_lower = mat4x4f();
-  var o_upper = mat4x4f();
-  var o_lower = mat4x4f();
+  var c_old = vec4f();
   if (params.has_previous != 0u) {
-    // Rows past the batch repeat the last one.
-    let rows = vec4u(row0) + vec4u(0u, 1u, 2u, 3u);
-    let last = vec4u(params.batch - 1u);
-    let first = params.product_read[direction] + min(rows, last) * params.product_quads;
-    let second = params.product_read[direction] + min(rows + 4u, last) * params.product_quads;
-    let weights = direction * params.weight_stride + quad;
-    for (var k = 0u; k < params.product_quads; k++) {
-      let h_upper = mat4x4f(h[first.x + k], h[first.y + k], h[first.z + k], h[first.w + k]);
-      let h_lower = mat4x4f(h[second.x + k], h[second.y + k], h[second.z + k], h[second.w + k]);
-      var at = weights + (vec4u(k * 4u) + vec4u(0u, 1u, 2u, 3u)) * (4u * quads);
-      let w_i = mat4x4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]);
-      i_upper += w_i * h_upper;
-      i_lower += w_i * h_lower;
-      at += quads;
-      let w_f = mat4x4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]);
-      f_upper += w_f * h_upper;
-      f_lower += w_f * h_lower;
-      at += quads;
-      let w_g = mat4x4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]);
-      g_upper += w_g * h_upper;
-      g_lower += w_g * h_lower;
-      at += quads;
-      let w_o = mat4x4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]);
-      o_upper += w_o * h_upper;
-      o_lower += w_o * h_lower;
-    }
+    c_old = c[params.c_read[direction] + at];
   }
-  var i_sums = array<mat4x4f, 2>(i_upper, i_lower);
-  var f_sums = array<mat4x4f, 2>(f_upper, f_lower);
-  var g_sums = array<mat4x4f, 2>(g_upper, g_lower);
-  var o_sums = array<mat4x4f, 2>(o_upper, o_lower);
-  for (var row = 0u; row < min(8u, params.batch - row0); row++) {
-    finish(direction, row0 + row, quad,
-           i_sums[row / 4u][row % 4u], f_sums[row / 4u][row % 4u],
-           g_sums[row / 4u][row % 4u], o_sums[row / 4u][row % 4u]);
+  if (HAS_OPTIONS && params.has_peephole != 0u) {
+    a_i += vectors[vector + 4u * quads] * c_old;
+    a_f += vectors[vector + 5u * quads] * c_old;
+  }
+  let i = gate(a_i);
+  let g = candidate(a_g);
+  var f = 1.0 - i;
+  if (!HAS_OPTIONS || params.coupled == 0u) {
+    f = gate(a_f);
+  }
+  var c_new = f * c_old + i * g;
+  if (HAS_OPTIONS && params.cell_clip > 0.0) {
+    c_new = clamp(c_new, vec4f(-params.cell_clip), vec4f(params.cell_clip));
+  }
+  if (HAS_OPTIONS && params.has_peephole != 0u) {
+    a_o += vectors[vector + 6u * quads] * c_new;
+  }
+  let o = gate(a_o);
+  let present = is_step(direction, row);
+  let kept = mix(c_new, c_old, zoneout_share(direction, row, quad, params.hidden_width, 1u));
+  c[params.c_write[direction] + at] = select(c_old, kept, present);
+  let h_new = o * output(c_new);
+  if (params.projected != 0u) {
+    h[params.h_write[direction] + at] = select(vec4f(0.0), h_new, present);
+  } else {
+    store_state(direction, row, quad, quads, h_new);
+  }
+  if (params.save != 0u) {
+    gates[first] = i;
+    gates[first + quads] = f;
+    gates[first + 2u * quads] = g;
+    gates[first + 3u * quads] = o;
   }
 }

@@ -1,38 +1,44 @@
-// One time step of an RNN layer, both directions at once: recurrent product, gates and new state in one dispatch.
-// The equations and the bindings are in lib/recurrent_rnn_forward.wgsl.
+// One time step of an RNN layer, both directions at once: recurrent product and new state in one dispatch.
+// A simple RNN's step: h = tanh(a + h·W_hhᵀ + b), or another activation.
 //
-// One invocation computes eight batch rows of four units, each gate in two 4×4 accumulators.
-// Workgroups: (⌈⌈B/8⌉·(H/4) / 32⌉, 1, D). H is padded to a multiple of four, with zeros.
+//   gates    [D, T·B, H] in: a = x·W_ihᵀ + b_ih; out when save: the new state, before zoneout
+//   weight   [D, K, H]   W_hhᵀ: row k, unit
+//   vectors  [D, H]      b_hh, read when has_bias
+//   h        states by step, [B, H] each
+//   mask     [T·B]       0 where a sequence has ended
+//   seed     one whole number
+//
+// The entry point is in lib/recurrent_forward_tile.wgsl or lib/recurrent_forward_row.wgsl: the recurrent product of
+// every gate, then for each row and four units finish(). H is padded to a multiple of four, with zeros.
 
-@compute @workgroup_size(32)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let direction = id.z;
+@group(0) @binding(0) var<storage, read_write> gates: array<vec4f>;
+@group(0) @binding(1) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(2) var<storage, read> vectors: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> h: array<vec4f>;
+@group(0) @binding(4) var<storage, read> mask: array<i32>;
+@group(0) @binding(5) var<storage, read> seed: array<u32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+// The products of four units.
+alias Sums = vec4f;
+
+const GATES = 1u;
+
+fn load_weight(at: u32) -> Sums {
+  return weight[at];
+}
+
+// For batch row `row` and units 4·quad to 4·quad + 3, from the product h·W_hhᵀ.
+fn finish(direction: u32, row: u32, quad: u32, sums: Sums) {
   let quads = params.hidden_quads;
-  let quad = id.x % quads;
-  let row0 = id.x / quads * 8u;
-  if (row0 >= params.batch) {
-    return;
+  let first = (params.gates_row[direction] + row) * quads + quad;
+  var a = gates[first] + sums;
+  if (params.has_bias != 0u) {
+    a += vectors[direction * params.vector_stride + quad];
   }
-  var upper = mat4x4f();  // column = batch row, component = unit
-  var lower = mat4x4f();
-  if (params.has_previous != 0u) {
-    // Rows past the batch repeat the last one.
-    let rows = vec4u(row0) + vec4u(0u, 1u, 2u, 3u);
-    let last = vec4u(params.batch - 1u);
-    let first = params.product_read[direction] + min(rows, last) * params.product_quads;
-    let second = params.product_read[direction] + min(rows + 4u, last) * params.product_quads;
-    let weights = direction * params.weight_stride + quad;
-    for (var k = 0u; k < params.product_quads; k++) {
-      let h_upper = mat4x4f(h[first.x + k], h[first.y + k], h[first.z + k], h[first.w + k]);
-      let h_lower = mat4x4f(h[second.x + k], h[second.y + k], h[second.z + k], h[second.w + k]);
-      let at = weights + (vec4u(k * 4u) + vec4u(0u, 1u, 2u, 3u)) * quads;
-      let w = mat4x4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]);
-      upper += w * h_upper;
-      lower += w * h_lower;
-    }
-  }
-  var sums = array<mat4x4f, 2>(upper, lower);
-  for (var row = 0u; row < min(8u, params.batch - row0); row++) {
-    finish(direction, row0 + row, quad, sums[row / 4u][row % 4u]);
+  let h_new = candidate(a);
+  store_state(direction, row, quad, quads, h_new);
+  if (params.save != 0u) {
+    gates[first] = h_new;
   }
 }

@@ -49,38 +49,6 @@ struct Params {
   dropout_scale: f32,    // 1/(1−p), 0 without recurrent dropout
 }
 
-// source[row, n]·weight[n, unit] for eight batch rows and two quads of units: the left quad of the upper four
-// rows and of the lower four, then the right quad; column = batch row, component = unit.
-fn recurrent_product(direction: u32, row0: u32, quad0: u32, quad1: u32) -> array<mat4x4f, 4> {
-  var upper_left = mat4x4f();
-  var upper_right = mat4x4f();
-  var lower_left = mat4x4f();
-  var lower_right = mat4x4f();
-  // Rows past the batch repeat the last one.
-  let rows = vec4u(row0) + vec4u(0u, 1u, 2u, 3u);
-  let last = vec4u(params.batch - 1u);
-  let upper = params.source_read[direction] + min(rows, last) * params.source_stride;
-  let lower = params.source_read[direction] + min(rows + 4u, last) * params.source_stride;
-  let weights = params.weight_offset + direction * params.weight_stride;
-  let length = select(0u, params.source_quads, params.has_next != 0u);
-  for (var n = 0u; n < length; n++) {
-    let s_upper = mat4x4f(gates[upper.x + n], gates[upper.y + n], gates[upper.z + n], gates[upper.w + n]);
-    let s_lower = mat4x4f(gates[lower.x + n], gates[lower.y + n], gates[lower.z + n], gates[lower.w + n]);
-    let shifted = n + params.weight_shift;
-    let row = select(shifted, shifted - params.source_quads, shifted >= params.source_quads);
-    let at = weights + (vec4u(row * 4u) + vec4u(0u, 1u, 2u, 3u)) * params.unit_quads;
-    let left = at + quad0;
-    let right = at + quad1;
-    let w_left = mat4x4f(weight[left.x], weight[left.y], weight[left.z], weight[left.w]);
-    let w_right = mat4x4f(weight[right.x], weight[right.y], weight[right.z], weight[right.w]);
-    upper_left += w_left * s_upper;
-    upper_right += w_right * s_upper;
-    lower_left += w_left * s_lower;
-    lower_right += w_right * s_lower;
-  }
-  return array<mat4x4f, 4>(upper_left, lower_left, upper_right, lower_right);
-}
-
 // The whole gradient of h after this step: through the product, beside it, and from the outputs.
 fn state_gradient(direction: u32, row: u32, quad: u32, sum: vec4f) -> vec4f {
   let at = row * params.unit_quads + quad;
@@ -94,25 +62,58 @@ fn state_gradient(direction: u32, row: u32, quad: u32, sum: vec4f) -> vec4f {
   return dh;
 }
 
-@compute @workgroup_size(16)
+// source[row, n]·weight[n, unit] for eight batch rows and four quads of units, then finish() for each of them.
+@compute @workgroup_size(8)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let direction = id.z;
   let quads = params.unit_quads;
-  let pairs = (quads + 1u) / 2u;
-  let quad0 = id.x % pairs * 2u;
-  let row0 = id.x / pairs * 8u;
+  let blocks = (quads + 3u) / 4u;
+  let quad0 = id.x % blocks * 4u;
+  let row0 = id.x / blocks * 8u;
   if (row0 >= params.batch) {
     return;
   }
-  // An odd last quad repeats its neighbour.
-  let quad1 = min(quad0 + 1u, quads - 1u);
-  var tile = recurrent_product(direction, row0, quad0, quad1);
-  // One call in a loop, not two: compilers write every call out.
-  for (var i = 0u; i < 16u; i++) {
-    let row = i / 2u;
-    let side = i % 2u;
+  var s0 = mat4x4f();  // of one batch row: column = quad, component = unit
+  var s1 = mat4x4f();
+  var s2 = mat4x4f();
+  var s3 = mat4x4f();
+  var s4 = mat4x4f();
+  var s5 = mat4x4f();
+  var s6 = mat4x4f();
+  var s7 = mat4x4f();
+  if (params.has_next != 0u) {
+    // Rows past the batch and quads past the width repeat the last one.
+    let last = vec4u(params.batch - 1u);
+    let rows = vec4u(row0) + vec4u(0u, 1u, 2u, 3u);
+    let first = params.source_read[direction];
+    let upper = first + min(rows, last) * params.source_stride;
+    let lower = first + min(rows + 4u, last) * params.source_stride;
+    let columns = min(vec4u(quad0) + vec4u(0u, 1u, 2u, 3u), vec4u(quads - 1u));
+    let weights = params.weight_offset + direction * params.weight_stride + columns;
+    var row = 4u * params.weight_shift;
+    for (var n = 0u; n < 4u * params.source_quads; n++) {
+      let at = weights + row * quads;
+      row = select(row + 1u, 0u, row + 1u == 4u * params.source_quads);
+      let w = mat4x4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]);
+      let n4 = n >> 2u;
+      let c = n & 3u;
+      s0 += w * gates[upper.x + n4][c];
+      s1 += w * gates[upper.y + n4][c];
+      s2 += w * gates[upper.z + n4][c];
+      s3 += w * gates[upper.w + n4][c];
+      s4 += w * gates[lower.x + n4][c];
+      s5 += w * gates[lower.y + n4][c];
+      s6 += w * gates[lower.z + n4][c];
+      s7 += w * gates[lower.w + n4][c];
+    }
+  }
+  var sums = array<mat4x4f, 8>(s0, s1, s2, s3, s4, s5, s6, s7);
+  // One call in a loop, not many: compilers write every call out.
+  for (var i = 0u; i < 32u; i++) {
+    let row = i / 4u;
+    let side = i % 4u;
     if (row0 + row < params.batch && quad0 + side < quads) {
-      finish(direction, row0 + row, quad0 + side, tile[2u * side + row / 4u][row % 4u]);
+      finish(direction, row0 + row, quad0 + side, sums[row][side]);
     }
   }
 }

@@ -20,6 +20,7 @@ struct Params {
   has_peephole: u32,
   has_mask: u32,
   has_previous: u32,     // 0: the state before this step is zero
+  has_product: u32,      // 0: what enters the recurrent product is zero
   save: u32,             // 1: keep what the backward pass needs
   activation: u32,
   gate_activation: u32,

@@ -6,8 +6,8 @@ import matmulVec4Source from '../../../shaders/lib/matmul_vec4.wgsl?raw';
 import recurrentActivationsSource from '../../../shaders/lib/recurrent_activations.wgsl?raw';
 import recurrentBackwardSource from '../../../shaders/lib/recurrent_backward.wgsl?raw';
 import recurrentForwardSource from '../../../shaders/lib/recurrent_forward.wgsl?raw';
-import recurrentGruForwardSource from '../../../shaders/lib/recurrent_gru_forward.wgsl?raw';
-import recurrentLstmForwardSource from '../../../shaders/lib/recurrent_lstm_forward.wgsl?raw';
+import recurrentForwardRowSource from '../../../shaders/lib/recurrent_forward_row.wgsl?raw';
+import recurrentForwardTileSource from '../../../shaders/lib/recurrent_forward_tile.wgsl?raw';
 import recurrentMasksSource from '../../../shaders/lib/recurrent_masks.wgsl?raw';
 import recurrentNormSource from '../../../shaders/lib/recurrent_norm.wgsl?raw';
 import recurrentNormBackwardSource from '../../../shaders/lib/recurrent_norm_backward.wgsl?raw';
@@ -15,7 +15,6 @@ import recurrentNormForwardSource from '../../../shaders/lib/recurrent_norm_forw
 import recurrentNormMomentsSource from '../../../shaders/lib/recurrent_norm_moments.wgsl?raw';
 import recurrentOptionsSource from '../../../shaders/lib/recurrent_options.wgsl?raw';
 import recurrentPlainSource from '../../../shaders/lib/recurrent_plain.wgsl?raw';
-import recurrentRnnForwardSource from '../../../shaders/lib/recurrent_rnn_forward.wgsl?raw';
 import recurrentStateSource from '../../../shaders/lib/recurrent_state.wgsl?raw';
 import rowReduceSource from '../../../shaders/lib/row_reduce.wgsl?raw';
 import threefrySource from '../../../shaders/lib/threefry.wgsl?raw';
@@ -43,13 +42,13 @@ export const recurrentForwardLibrary: ShaderLibrary = {
   file: 'lib/recurrent_forward.wgsl',
   code: recurrentForwardSource,
 };
-export const recurrentGruForwardLibrary: ShaderLibrary = {
-  file: 'lib/recurrent_gru_forward.wgsl',
-  code: recurrentGruForwardSource,
+export const recurrentForwardRowLibrary: ShaderLibrary = {
+  file: 'lib/recurrent_forward_row.wgsl',
+  code: recurrentForwardRowSource,
 };
-export const recurrentLstmForwardLibrary: ShaderLibrary = {
-  file: 'lib/recurrent_lstm_forward.wgsl',
-  code: recurrentLstmForwardSource,
+export const recurrentForwardTileLibrary: ShaderLibrary = {
+  file: 'lib/recurrent_forward_tile.wgsl',
+  code: recurrentForwardTileSource,
 };
 export const recurrentMasksLibrary: ShaderLibrary = {
   file: 'lib/recurrent_masks.wgsl',
@@ -70,10 +69,6 @@ export const recurrentNormForwardLibrary: ShaderLibrary = {
 export const recurrentNormMomentsLibrary: ShaderLibrary = {
   file: 'lib/recurrent_norm_moments.wgsl',
   code: recurrentNormMomentsSource,
-};
-export const recurrentRnnForwardLibrary: ShaderLibrary = {
-  file: 'lib/recurrent_rnn_forward.wgsl',
-  code: recurrentRnnForwardSource,
 };
 export const recurrentStateLibrary: ShaderLibrary = {
   file: 'lib/recurrent_state.wgsl',

@@ -5,17 +5,14 @@ import recurrentGruBeforeCandidateSource from '../../../shaders/recurrent_gru_be
 import recurrentGruBeforeGatesSource from '../../../shaders/recurrent_gru_before_gates.wgsl?raw';
 import recurrentGruBeforeResetBackwardSource from '../../../shaders/recurrent_gru_before_reset_backward.wgsl?raw';
 import recurrentGruForwardSource from '../../../shaders/recurrent_gru_forward.wgsl?raw';
-import recurrentGruForwardRowSource from '../../../shaders/recurrent_gru_forward_row.wgsl?raw';
 import recurrentLstmBackwardSource from '../../../shaders/recurrent_lstm_backward.wgsl?raw';
 import recurrentLstmForwardSource from '../../../shaders/recurrent_lstm_forward.wgsl?raw';
-import recurrentLstmForwardRowSource from '../../../shaders/recurrent_lstm_forward_row.wgsl?raw';
 import recurrentOutputSource from '../../../shaders/recurrent_output.wgsl?raw';
 import recurrentOutputBackwardSource from '../../../shaders/recurrent_output_backward.wgsl?raw';
 import recurrentProjectSource from '../../../shaders/recurrent_project.wgsl?raw';
 import recurrentProjectBackwardSource from '../../../shaders/recurrent_project_backward.wgsl?raw';
 import recurrentRnnBackwardSource from '../../../shaders/recurrent_rnn_backward.wgsl?raw';
 import recurrentRnnForwardSource from '../../../shaders/recurrent_rnn_forward.wgsl?raw';
-import recurrentRnnForwardRowSource from '../../../shaders/recurrent_rnn_forward_row.wgsl?raw';
 import { defineKernel, type Bindings, type Kernel, type Parameters, type ShaderLibrary } from './kernel.js';
 import {
   activationsLibrary,
@@ -23,18 +20,18 @@ import {
   recurrentActivationsLibrary,
   recurrentBackwardLibrary,
   recurrentForwardLibrary,
-  recurrentGruForwardLibrary,
-  recurrentLstmForwardLibrary,
+  recurrentForwardRowLibrary,
+  recurrentForwardTileLibrary,
   recurrentMasksLibrary,
   recurrentOptionsLibrary,
   recurrentPlainLibrary,
-  recurrentRnnForwardLibrary,
   recurrentStateLibrary,
   threefryLibrary,
 } from './libraries.js';
 
-/** What every forward step calls, beside what {@link defineStep} adds. */
-const forwardLibraries = [recurrentForwardLibrary, recurrentStateLibrary];
+/** What every forward step calls, beside what {@link defineStep} adds; the entry point for batches or for few rows. */
+const tileLibraries = [recurrentForwardTileLibrary, recurrentForwardLibrary, recurrentStateLibrary];
+const rowLibraries = [recurrentForwardRowLibrary, recurrentForwardLibrary, recurrentStateLibrary];
 
 /**
  * A step's kernel in two variants: for PyTorch's cells as they are, and with every option. The first is so much
@@ -95,6 +92,7 @@ const forwardParameters = {
   has_peephole: 'u32',
   has_mask: 'u32',
   has_previous: 'u32',
+  has_product: 'u32',
   save: 'u32',
   activation: 'u32',
   gate_activation: 'u32',
@@ -162,7 +160,7 @@ export const recurrentLstmForwardKernel = defineStep({
   name: 'recurrent_lstm_forward',
   file: 'recurrent_lstm_forward.wgsl',
   code: recurrentLstmForwardSource,
-  libraries: [recurrentLstmForwardLibrary, ...forwardLibraries],
+  libraries: tileLibraries,
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -177,9 +175,9 @@ export const recurrentLstmForwardKernel = defineStep({
 
 export const recurrentLstmForwardRowKernel = defineStep({
   name: 'recurrent_lstm_forward_row',
-  file: 'recurrent_lstm_forward_row.wgsl',
-  code: recurrentLstmForwardRowSource,
-  libraries: [recurrentLstmForwardLibrary, ...forwardLibraries],
+  file: 'recurrent_lstm_forward.wgsl',
+  code: recurrentLstmForwardSource,
+  libraries: rowLibraries,
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -214,7 +212,7 @@ export const recurrentProjectKernel = defineStep({
   name: 'recurrent_project',
   file: 'recurrent_project.wgsl',
   code: recurrentProjectSource,
-  libraries: forwardLibraries,
+  libraries: tileLibraries,
   bindings: { weight: 'read', h: 'read_write', mask: 'read', seed: 'read' },
   parameters: forwardParameters,
 });
@@ -239,7 +237,7 @@ export const recurrentGruForwardKernel = defineStep({
   name: 'recurrent_gru_forward',
   file: 'recurrent_gru_forward.wgsl',
   code: recurrentGruForwardSource,
-  libraries: [recurrentGruForwardLibrary, ...forwardLibraries],
+  libraries: tileLibraries,
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -253,9 +251,9 @@ export const recurrentGruForwardKernel = defineStep({
 
 export const recurrentGruForwardRowKernel = defineStep({
   name: 'recurrent_gru_forward_row',
-  file: 'recurrent_gru_forward_row.wgsl',
-  code: recurrentGruForwardRowSource,
-  libraries: [recurrentGruForwardLibrary, ...forwardLibraries],
+  file: 'recurrent_gru_forward.wgsl',
+  code: recurrentGruForwardSource,
+  libraries: rowLibraries,
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -288,7 +286,7 @@ export const recurrentGruBeforeGatesKernel = defineStep({
   name: 'recurrent_gru_before_gates',
   file: 'recurrent_gru_before_gates.wgsl',
   code: recurrentGruBeforeGatesSource,
-  libraries: forwardLibraries,
+  libraries: tileLibraries,
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -304,7 +302,7 @@ export const recurrentGruBeforeCandidateKernel = defineStep({
   name: 'recurrent_gru_before_candidate',
   file: 'recurrent_gru_before_candidate.wgsl',
   code: recurrentGruBeforeCandidateSource,
-  libraries: forwardLibraries,
+  libraries: tileLibraries,
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -354,7 +352,7 @@ export const recurrentRnnForwardKernel = defineStep({
   name: 'recurrent_rnn_forward',
   file: 'recurrent_rnn_forward.wgsl',
   code: recurrentRnnForwardSource,
-  libraries: [recurrentRnnForwardLibrary, ...forwardLibraries],
+  libraries: tileLibraries,
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -368,9 +366,9 @@ export const recurrentRnnForwardKernel = defineStep({
 
 export const recurrentRnnForwardRowKernel = defineStep({
   name: 'recurrent_rnn_forward_row',
-  file: 'recurrent_rnn_forward_row.wgsl',
-  code: recurrentRnnForwardRowSource,
-  libraries: [recurrentRnnForwardLibrary, ...forwardLibraries],
+  file: 'recurrent_rnn_forward.wgsl',
+  code: recurrentRnnForwardSource,
+  libraries: rowLibraries,
   bindings: {
     gates: 'read_write',
     weight: 'read',

@@ -227,7 +227,7 @@ function emitSteps(
     seed,
   };
   const workgroups = (units: number): readonly [number, number, number] => [
-    foldWorkgroups(Math.ceil(B / 8) * Math.ceil(units / 8), 16)[0],
+    foldWorkgroups(Math.ceil(B / 8) * Math.ceil(units / 16), 8)[0],
     1,
     D,
   ];
