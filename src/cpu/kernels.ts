@@ -9,6 +9,7 @@ import { ctcLossBackwardKernel, ctcLossKernel } from './ctc-loss.js';
 import { dropoutKernel } from './dropout.js';
 import { embeddingBackwardKernel, embeddingKernel } from './embedding.js';
 import { fillKernel } from './fill.js';
+import { generateKernel } from './generate.js';
 import { globalNormKernel } from './global-norm.js';
 import type { Kernel } from './kernel.js';
 import { linearKernel } from './linear.js';
@@ -19,6 +20,7 @@ import { pointwiseLossBackwardKernel, pointwiseLossKernel } from './pointwise-lo
 import { recurrentBackwardKernel, recurrentKernel } from './recurrent.js';
 import { reduceSumKernel } from './reduce-sum.js';
 import { reshapeKernel } from './reshape.js';
+import { sampleTokenKernel } from './sample-token.js';
 import { scanKernel } from './scan.js';
 import { sequenceMaskKernel } from './sequence-mask.js';
 import { sliceKernel } from './slice.js';
@@ -45,6 +47,7 @@ const KERNELS = new Map<unknown, Kernel<never>>([
   entry(embeddingKernel),
   entry(embeddingBackwardKernel),
   entry(fillKernel),
+  entry(generateKernel),
   entry(globalNormKernel),
   entry(linearKernel),
   entry(matmulKernel),
@@ -56,6 +59,7 @@ const KERNELS = new Map<unknown, Kernel<never>>([
   entry(recurrentBackwardKernel),
   entry(reduceSumKernel),
   entry(reshapeKernel),
+  entry(sampleTokenKernel),
   entry(scanKernel),
   entry(sequenceMaskKernel),
   entry(sliceKernel),

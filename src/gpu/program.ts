@@ -86,6 +86,9 @@ export function lifetimesOf(program: Program): Map<Storage, Lifetime> {
     else lifetimes.set(storage, { first: step, last: step });
   };
   for (const { view } of program.inputs.values()) touch(view, 0);
+  // What a packing binds of the plan's own is there before the first step.
+  for (const { steps } of program.packings)
+    for (const step of steps) for (const view of step.views) touch(view, 0);
   program.steps.forEach((step, index) => {
     if (step.type === 'dispatch') for (const view of step.views) touch(view, index);
     else [step.from, step.to].forEach((view) => touch(view, index));

@@ -1,5 +1,6 @@
 /** `CharacterNetwork`: embedding → recurrent layers → output, the layers of a character model. */
 import { checkChoice, checkNumber, checkOptions, checkWhole } from '../graph/options.js';
+import type { Graph } from '../graph/graph.js';
 import type { Value } from '../graph/value.js';
 import type { ForwardContext } from '../nn/context.js';
 import { applyDropout } from '../nn/dropout.js';
@@ -8,6 +9,7 @@ import { Linear } from '../nn/linear.js';
 import { Module } from '../nn/module.js';
 import { Random, randomSeed } from '../nn/random.js';
 import { GRU, LSTM, RNN, type RecurrentLayer } from '../nn/recurrent.js';
+import type { GenerateLayer, GenerateNetwork } from '../ops/generate.js';
 
 /** Sizes and kind of a character network. */
 export interface CharacterNetworkOptions {
@@ -29,6 +31,14 @@ export interface CharacterNetworkOptions {
   readonly seed?: number;
 }
 
+/** The names of a layer's parameters, as an operation has them and as PyTorch does. */
+const LAYER_PARAMETERS = {
+  weightIh: 'weight_ih',
+  weightHh: 'weight_hh',
+  biasIh: 'bias_ih',
+  biasHh: 'bias_hh',
+} as const;
+
 /** The states of whichever cell it is, by name. */
 export type CharacterState = Readonly<Record<string, Value>>;
 
@@ -40,6 +50,7 @@ export class CharacterNetwork extends Module {
   readonly rnn: RecurrentLayer<CharacterState>;
   readonly output: Linear;
   readonly #dropout: number;
+  readonly #nonlinearity: 'tanh' | 'relu';
 
   /** @throws ArgumentError for an option out of range or unknown */
   constructor(options: CharacterNetworkOptions) {
@@ -69,6 +80,7 @@ export class CharacterNetwork extends Module {
     const random = new Random(seed);
     const nextSeed = (): number => random.nextUint32();
     this.#dropout = dropout;
+    this.#nonlinearity = nonlinearity ?? 'tanh';
     this.embedding = this.addModule(
       'embedding',
       new Embedding({ vocabSize, embeddingSize, name: 'embedding', seed: nextSeed() }),
@@ -86,6 +98,24 @@ export class CharacterNetwork extends Module {
       'output',
       new Linear({ inputSize: hiddenSize, outputSize: vocabSize, name: 'output', seed: nextSeed() }),
     );
+  }
+
+  /** The recurrent part and its weights, for the operations that read and write one token after another. */
+  describe(graph: Graph, states: CharacterState): GenerateNetwork {
+    const parameters = this.rnn.namedParameters();
+    const layers = Array.from({ length: this.rnn.numLayers }, (_, layer) => {
+      const entries = Object.entries(LAYER_PARAMETERS).map(
+        ([key, name]) => [key, graph.read(parameters.get(`${name}_l${layer}`)!)] as const,
+      );
+      return Object.fromEntries(entries) as unknown as GenerateLayer;
+    });
+    return {
+      cell: this.rnn.cell.name,
+      activation: this.#nonlinearity,
+      table: graph.read(this.embedding.weight),
+      layers,
+      states,
+    };
   }
 
   /**

@@ -1,5 +1,6 @@
 /** The files of `shaders/lib/`: functions that kernels share. */
 import activationsSource from '../../../shaders/lib/activations.wgsl?raw';
+import generateSource from '../../../shaders/lib/generate.wgsl?raw';
 import gridSource from '../../../shaders/lib/grid.wgsl?raw';
 import matmulScalarSource from '../../../shaders/lib/matmul_scalar.wgsl?raw';
 import matmulVec4Source from '../../../shaders/lib/matmul_vec4.wgsl?raw';
@@ -24,6 +25,7 @@ import scaledSource from '../../../shaders/lib/scaled.wgsl?raw';
 import type { ShaderLibrary } from './kernel.js';
 
 export const activationsLibrary: ShaderLibrary = { file: 'lib/activations.wgsl', code: activationsSource };
+export const generateLibrary: ShaderLibrary = { file: 'lib/generate.wgsl', code: generateSource };
 export const gridLibrary: ShaderLibrary = { file: 'lib/grid.wgsl', code: gridSource };
 export const matmulScalarLibrary: ShaderLibrary = {
   file: 'lib/matmul_scalar.wgsl',

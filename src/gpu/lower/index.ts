@@ -15,6 +15,7 @@ import { lowerCtcLoss, lowerCtcLossBackward } from './ctc-loss.js';
 import { lowerDropout } from './dropout.js';
 import { lowerEmbedding, lowerEmbeddingBackward } from './embedding.js';
 import { lowerFill } from './fill.js';
+import { lowerGenerate } from './generate.js';
 import { lowerGlobalNorm } from './global-norm.js';
 import { lowerLinear } from './linear.js';
 import { lowerMatmul } from './matmul.js';
@@ -24,6 +25,7 @@ import { lowerPointwiseLoss, lowerPointwiseLossBackward } from './pointwise-loss
 import { lowerRecurrent, lowerRecurrentBackward } from './recurrent.js';
 import { lowerReduceSum } from './reduce-sum.js';
 import { lowerReshape } from './reshape.js';
+import { lowerSampleToken } from './sample-token.js';
 import { inlineScans } from './scan.js';
 import { lowerSequenceMask } from './sequence-mask.js';
 import { lowerSlice } from './slice.js';
@@ -46,6 +48,7 @@ const RULES: ReadonlyMap<Operation, LoweringRule> = new Map(
     lowerEmbedding,
     lowerEmbeddingBackward,
     lowerFill,
+    lowerGenerate,
     lowerGlobalNorm,
     lowerLinear,
     lowerMatmul,
@@ -57,6 +60,7 @@ const RULES: ReadonlyMap<Operation, LoweringRule> = new Map(
     lowerRecurrentBackward,
     lowerReduceSum,
     lowerReshape,
+    lowerSampleToken,
     lowerSequenceMask,
     lowerSlice,
     lowerSoftmax,

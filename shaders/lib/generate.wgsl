@@ -1,0 +1,84 @@
+// One layer's step of a model that reads or writes one token after another: what the cells share. The layer's input
+// x is a row of a table by the token read, or the h of the layer below.
+//
+//   tokens   whole numbers; the token of batch row b at tokens_at + b
+//   table    [V, ·]     by token: the finished product with W_ih, [G, H], or the x to be multiplied
+//   weight   [K, G, H]  rows of W_ihᵀ, where x is to be multiplied, then rows of W_hhᵀ
+//   vectors  [2, G, H]  b_hh, b_ih
+//   states   h of every layer before this step and after it, c of every layer: [B, H] each
+//
+// lanes invocations share the sums of one batch row and four units, H/4 quads of which make a row.
+// A workgroup of 64 takes 64/lanes of them. H is padded to a multiple of four, with zeros.
+
+struct Params {
+  batch: u32,         // B
+  hidden_quads: u32,  // H/4
+  input_quads: u32,   // length of x in vec4; 0 where the table holds products
+  lanes: u32,         // a divisor of 64
+  vocabulary: u32,    // V
+  row_quads: u32,     // from one row of the table to the next; 0: x is at x_at
+  tokens_at: u32,
+  x_at: u32,          // places in states, in vec4
+  h_read: u32,
+  h_write: u32,
+  c_at: u32,
+  relu: u32,          // 1: the rnn cell's activation
+}
+
+@group(0) @binding(0) var<storage, read> tokens: array<i32>;
+@group(0) @binding(1) var<storage, read> table: array<vec4f>;
+@group(0) @binding(2) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(3) var<storage, read> vectors: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> states: array<vec4f>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+// What one invocation works on.
+struct Place {
+  lane: u32,
+  slot: u32,    // which of the workgroup's
+  row: u32,     // batch row
+  quad: u32,
+  inside: bool,
+  table_row: u32,
+}
+
+fn place_of(workgroup: u32, local: u32) -> Place {
+  let slots = 64u / params.lanes;
+  let slot = local % slots;
+  let item = workgroup * slots + slot;
+  let inside = item < params.batch * params.hidden_quads;
+  let row = min(item / params.hidden_quads, params.batch - 1u);
+  var table_row = 0u;
+  if (params.row_quads != 0u) {
+    let token = clamp(tokens[params.tokens_at + row], 0, i32(params.vocabulary) - 1);
+    table_row = u32(token) * params.row_quads;
+  }
+  return Place(local / slots, slot, row, item % params.hidden_quads, inside, table_row);
+}
+
+// Four numbers of x, then of h.
+fn source(place: Place, k: u32) -> vec4f {
+  if (k >= params.input_quads) {
+    return states[params.h_read + place.row * params.hidden_quads + k - params.input_quads];
+  }
+  if (params.row_quads != 0u) {
+    return table[place.table_row + k];
+  }
+  return states[params.x_at + place.row * params.input_quads + k];
+}
+
+// What a gate has beside the products.
+fn bias(place: Place, gate: u32, gates: u32) -> vec4f {
+  let at = gate * params.hidden_quads + place.quad;
+  return vectors[at] + input_bias(place, gate, gates);
+}
+
+// As much of it as belongs to x.
+fn input_bias(place: Place, gate: u32, gates: u32) -> vec4f {
+  let at = gate * params.hidden_quads + place.quad;
+  var sum = vectors[gates * params.hidden_quads + at];
+  if (params.input_quads == 0u) {
+    sum += table[place.table_row + at];
+  }
+  return sum;
+}

@@ -1,0 +1,106 @@
+/** Kernels of models that read and write one token after another: the step of each cell, logits, and drawing. */
+import generateGruSource from '../../../shaders/generate_gru.wgsl?raw';
+import generateLogitsSource from '../../../shaders/generate_logits.wgsl?raw';
+import generateLstmSource from '../../../shaders/generate_lstm.wgsl?raw';
+import generateRnnSource from '../../../shaders/generate_rnn.wgsl?raw';
+import sampleTokenSource from '../../../shaders/sample_token.wgsl?raw';
+import { defineKernel, type Kernel } from './kernel.js';
+import { activationsLibrary, generateLibrary, gridLibrary, threefryLibrary } from './libraries.js';
+
+const stepBindings = {
+  tokens: 'read',
+  table: 'read',
+  weight: 'read',
+  vectors: 'read',
+  states: 'read_write',
+} as const;
+
+const stepParameters = {
+  batch: 'u32',
+  hidden_quads: 'u32',
+  input_quads: 'u32',
+  lanes: 'u32',
+  vocabulary: 'u32',
+  row_quads: 'u32',
+  tokens_at: 'u32',
+  x_at: 'u32',
+  h_read: 'u32',
+  h_write: 'u32',
+  c_at: 'u32',
+  relu: 'u32',
+} as const;
+
+export const generateLstmKernel = defineKernel({
+  name: 'generate_lstm',
+  file: 'generate_lstm.wgsl',
+  code: generateLstmSource,
+  libraries: [generateLibrary, activationsLibrary],
+  bindings: stepBindings,
+  parameters: stepParameters,
+});
+
+export const generateGruKernel = defineKernel({
+  name: 'generate_gru',
+  file: 'generate_gru.wgsl',
+  code: generateGruSource,
+  libraries: [generateLibrary, activationsLibrary],
+  bindings: stepBindings,
+  parameters: stepParameters,
+});
+
+export const generateRnnKernel = defineKernel({
+  name: 'generate_rnn',
+  file: 'generate_rnn.wgsl',
+  code: generateRnnSource,
+  libraries: [generateLibrary, activationsLibrary],
+  bindings: stepBindings,
+  parameters: stepParameters,
+});
+
+export const generateLogitsKernel = defineKernel({
+  name: 'generate_logits',
+  file: 'generate_logits.wgsl',
+  code: generateLogitsSource,
+  libraries: [gridLibrary],
+  bindings: { h: 'read', weight: 'read', bias: 'read', logits: 'read_write' },
+  parameters: { batch: 'u32', classes: 'u32', quads: 'u32', h_at: 'u32', has_bias: 'u32' },
+});
+
+export const sampleTokenKernel = defineKernel({
+  name: 'sample_token',
+  file: 'sample_token.wgsl',
+  code: sampleTokenSource,
+  libraries: [threefryLibrary],
+  bindings: {
+    logits: 'read_write',
+    h: 'read',
+    weight: 'read',
+    bias: 'read',
+    settings: 'read',
+    seeds: 'read',
+    tokens: 'read_write',
+  },
+  parameters: {
+    classes: 'u32',
+    width: 'u32',
+    quads: 'u32',
+    h_at: 'u32',
+    has_bias: 'u32',
+    temperature_at: 'u32',
+    top_k_at: 'u32',
+    top_p_at: 'u32',
+    position_at: 'u32',
+    step: 'u32',
+    tokens_at: 'u32',
+    index_bits: 'u32',
+  },
+});
+
+/** All of them. */
+export const GENERATE_KERNELS: readonly Kernel[] = [
+  generateLstmKernel,
+  generateGruKernel,
+  generateRnnKernel,
+  generateLogitsKernel,
+  sampleTokenKernel,
+];
