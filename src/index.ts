@@ -156,6 +156,7 @@ export { CharacterModel } from './text/character-model.js';
 export type {
   CharacterModelOptions,
   FitOptions,
+  GenerateBatchOptions,
   GenerateOptions,
   LoadOptions,
   PlanOptions,
