@@ -1,7 +1,7 @@
 // y[o,i] = scale·Σ_r x[o,r,i] over r in [begin, end) (+ y[o,i] when accumulate)
 //
 //   x  [outer, reduced, inner], rows of x_stride elements for each r, x_outer for each o, from x_offset
-//   y  [outer, inner]
+//   y  [outer, inner], from y_offset
 //
 // A workgroup of 64 invocations computes 64/lanes elements: with lanes 1 each invocation sums alone, with 64
 // all sum one element together. Workgroups: ⌈outer·inner·lanes/64⌉, folded into two dimensions.
@@ -15,6 +15,7 @@ struct Params {
   begin: u32,
   end: u32,
   lanes: u32,
+  y_offset: u32,
   scale: f32,
   accumulate: u32,
 }
@@ -51,8 +52,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) workgr
   if (element < count && local % lanes == 0u) {
     var value = sum * params.scale;
     if (params.accumulate != 0u) {
-      value += y[element];
+      value += y[params.y_offset + element];
     }
-    y[element] = value;
+    y[params.y_offset + element] = value;
   }
 }

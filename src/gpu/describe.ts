@@ -77,6 +77,14 @@ export function groupSteps(program: Program): StepGroup[] {
   return runs;
 }
 
+/** The choices that did not fall on the default, each once. */
+function decisionsOf({ choices }: Program): string[] {
+  const decided = choices.filter(({ chosen, variants }) => chosen !== variants[0]!.name);
+  if (decided.length === 0) return [];
+  const lines = new Set(decided.map(({ id, chosen }) => `  ${id}: ${chosen}`));
+  return ['', 'variants other than the default:', ...lines];
+}
+
 /** The listing of {@link Plan.describe}. */
 export function describeProgram(
   program: Program,
@@ -111,6 +119,7 @@ export function describeProgram(
           ...program.packings.map(({ storage }) => `  ${storage.label}  ${short(storage.bytes)}B`),
         ]
       : []),
+    ...decisionsOf(program),
     '',
     `memory: ${short(total)}B in ${memory.buffers.length} buffers; ${short(memory.peakBytes)}B alive at once`,
     ...table(

@@ -8,6 +8,8 @@ export interface OpenedDevice {
   /** Whether this library requested it, and so destroys it at the end. */
   readonly owned: boolean;
   readonly description: string;
+  /** Whether shaders run on the processor, as far as the adapter tells. */
+  readonly software: boolean;
 }
 
 /** Options of {@link openDevice}. */
@@ -30,7 +32,7 @@ export interface DeviceOptions {
 export async function openDevice(options: DeviceOptions = {}): Promise<OpenedDevice> {
   if (options.device) {
     const device = options.device;
-    return { device, owned: false, description: describeAdapter(adapterInfo(device)) };
+    return { device, owned: false, ...aboutAdapter(adapterInfo(device)) };
   }
   const adapter = (options.adapter as GPUAdapter | undefined) ?? (await requestAdapter(options));
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
@@ -38,7 +40,7 @@ export async function openDevice(options: DeviceOptions = {}): Promise<OpenedDev
     label: 'webgpu-rnn',
     requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
   });
-  return { device, owned: true, description: describeAdapter(adapter.info) };
+  return { device, owned: true, ...aboutAdapter(adapter.info) };
 }
 
 async function requestAdapter(options: DeviceOptions): Promise<GPUAdapter> {
@@ -68,8 +70,10 @@ function adapterInfo(device: GPUDevice): GPUAdapterInfo | undefined {
   return (device as { readonly adapterInfo?: GPUAdapterInfo }).adapterInfo;
 }
 
-/** `vendor architecture description`, as far as the browser tells. */
-function describeAdapter(info: GPUAdapterInfo | undefined): string {
+/** `vendor architecture description` as far as the browser tells, and whether that is a software adapter. */
+function aboutAdapter(info: GPUAdapterInfo | undefined): Pick<OpenedDevice, 'description' | 'software'> {
   const parts = info ? [info.vendor, info.architecture, info.device, info.description] : [];
-  return [...new Set(parts.filter(Boolean))].join(' ') || 'unnamed adapter';
+  const description = [...new Set(parts.filter(Boolean))].join(' ') || 'unnamed adapter';
+  const named = /swiftshader|llvmpipe|lavapipe|software|basic render/i.test(description);
+  return { description, software: named || info?.isFallbackAdapter === true };
 }

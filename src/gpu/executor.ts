@@ -11,6 +11,12 @@ import { PipelineCache } from './pipelines.js';
 import { GpuPlan } from './plan.js';
 import { toDeviceArray, VariableStore } from './variables.js';
 
+/** Options of {@link GpuExecutor.compile}. */
+export interface CompileOptions {
+  /** Which variants of its kernels the plan takes, as {@link GpuPlan.choices} names them; else the defaults. */
+  readonly decisions?: Readonly<Record<string, string>>;
+}
+
 /** Runs graphs on WebGPU. */
 export class GpuExecutor implements Executor {
   readonly kind = 'webgpu';
@@ -53,10 +59,14 @@ export class GpuExecutor implements Executor {
     return this.#opened.device;
   }
 
-  async compile(graph: Graph): Promise<GpuPlan> {
+  async compile(graph: Graph, options: CompileOptions = {}): Promise<GpuPlan> {
     this.#checkUsable();
-    const { device } = this.#opened;
-    const { program, groups } = lowerGraph(graph, this.#recomputeAbove);
+    const { device, software } = this.#opened;
+    const decisions = options.decisions && new Map(Object.entries(options.decisions));
+    const { program, groups } = lowerGraph(graph, this.#recomputeAbove, {
+      software,
+      ...(decisions && { decisions }),
+    });
     device.pushErrorScope('out-of-memory');
     try {
       for (const group of groups) this.#variables.placeTogether(group);

@@ -14,6 +14,7 @@ import type { HostArray, Variable } from '../graph/value.js';
 import type { BufferPool, PooledBuffer } from './buffers.js';
 import { describeProgram, groupSteps } from './describe.js';
 import { writeParameters, type Parameters, type ParameterValues } from './kernels/kernel.js';
+import type { ChoiceSite } from './lower/choice.js';
 import { planMemory, type Lifetime, type MemoryLayout, type Storage, type View } from './memory.js';
 import { PARAMETER_BYTES, type CompiledKernel, type PipelineCache } from './pipelines.js';
 import { dispatchesOf, lifetimesOf, type DispatchStep, type Program } from './program.js';
@@ -216,6 +217,11 @@ export class GpuPlan implements Plan {
     }
     variables.touch(this.#updated);
     return entries;
+  }
+
+  /** Where kernels come in several variants, and which this plan took. */
+  get choices(): readonly ChoiceSite[] {
+    return this.#program.choices;
   }
 
   describe(): string {

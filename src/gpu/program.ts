@@ -1,5 +1,6 @@
 /** What lowering produces: a flat list of dispatches and copies over planned memory. */
 import type { Kernel } from './kernels/kernel.js';
+import type { ChoiceSite } from './lower/choice.js';
 import type { Lifetime, Storage, View } from './memory.js';
 
 /** One compute dispatch. */
@@ -48,6 +49,8 @@ export interface Program {
   readonly name: string;
   readonly packings: readonly Packing[];
   readonly steps: readonly Step[];
+  /** Where lowering had several ways to go. */
+  readonly choices: readonly ChoiceSite[];
   /** Inputs by name, with where the host writes them. */
   readonly inputs: ReadonlyMap<string, InputPlace>;
   readonly outputs: ReadonlyMap<

@@ -6,6 +6,9 @@ import embeddingBackwardSource from '../../../shaders/embedding_backward.wgsl?ra
 import embeddingBackwardSparseSource from '../../../shaders/embedding_backward_sparse.wgsl?raw';
 import fillSource from '../../../shaders/fill.wgsl?raw';
 import matmulSource from '../../../shaders/matmul.wgsl?raw';
+import matmul16x16Source from '../../../shaders/matmul_16x16.wgsl?raw';
+import matmulRowSource from '../../../shaders/matmul_row.wgsl?raw';
+import matmulSharedSource from '../../../shaders/matmul_shared.wgsl?raw';
 import reduceSumSource from '../../../shaders/reduce_sum.wgsl?raw';
 import sequenceMaskSource from '../../../shaders/sequence_mask.wgsl?raw';
 import softmaxSource from '../../../shaders/softmax.wgsl?raw';
@@ -17,8 +20,7 @@ import { defineKernel, type Kernel } from './kernel.js';
 import {
   activationsLibrary,
   gridLibrary,
-  matmulScalarLibrary,
-  matmulVec4Library,
+  matmulLibrary,
   rowReduceLibrary,
   threefryLibrary,
 } from './libraries.js';
@@ -90,6 +92,7 @@ export const reduceSumKernel = defineKernel({
     begin: 'u32',
     end: 'u32',
     lanes: 'u32',
+    y_offset: 'u32',
     scale: 'f32',
     accumulate: 'u32',
   },
@@ -158,39 +161,57 @@ export const softmaxBackwardKernel = defineKernel({
   parameters: { rows: 'u32', classes: 'u32', lanes: 'u32', log_form: 'u32' },
 });
 
-const matmulBindings = { a: 'read', b: 'read', bias: 'read', c: 'read_write' } as const;
-const matmulParameters = {
-  m: 'u32',
-  n: 'u32',
-  k: 'u32',
-  a_offset: 'u32',
-  a_stride: 'u32',
-  a_transposed: 'u32',
-  b_offset: 'u32',
-  b_stride: 'u32',
-  b_transposed: 'u32',
-  c_offset: 'u32',
-  c_stride: 'u32',
-  has_bias: 'u32',
-  accumulate: 'u32',
+const matmul = {
+  bindings: { a: 'read', b: 'read', bias: 'read', c: 'read_write' },
+  parameters: {
+    m: 'u32',
+    n: 'u32',
+    k: 'u32',
+    k_part: 'u32',
+    a_offset: 'u32',
+    a_m: 'u32',
+    a_k: 'u32',
+    b_offset: 'u32',
+    b_k: 'u32',
+    b_n: 'u32',
+    c_offset: 'u32',
+    c_m: 'u32',
+    c_part: 'u32',
+    has_bias: 'u32',
+    accumulate: 'u32',
+  },
 } as const;
 
-export const matmulVec4Kernel = defineKernel({
-  name: 'matmul_vec4',
+export const matmulKernel = defineKernel({
+  name: 'matmul',
   file: 'matmul.wgsl',
   code: matmulSource,
-  libraries: [matmulVec4Library],
-  bindings: matmulBindings,
-  parameters: matmulParameters,
+  libraries: [matmulLibrary],
+  ...matmul,
 });
 
-export const matmulScalarKernel = defineKernel({
-  name: 'matmul_scalar',
-  file: 'matmul.wgsl',
-  code: matmulSource,
-  libraries: [matmulScalarLibrary],
-  bindings: matmulBindings,
-  parameters: matmulParameters,
+export const matmul16x16Kernel = defineKernel({
+  name: 'matmul_16x16',
+  file: 'matmul_16x16.wgsl',
+  code: matmul16x16Source,
+  libraries: [matmulLibrary, gridLibrary],
+  ...matmul,
+});
+
+export const matmulRowKernel = defineKernel({
+  name: 'matmul_row',
+  file: 'matmul_row.wgsl',
+  code: matmulRowSource,
+  libraries: [matmulLibrary, gridLibrary],
+  ...matmul,
+});
+
+export const matmulSharedKernel = defineKernel({
+  name: 'matmul_shared',
+  file: 'matmul_shared.wgsl',
+  code: matmulSharedSource,
+  libraries: [matmulLibrary],
+  ...matmul,
 });
 
 /** All of them. */
@@ -208,6 +229,8 @@ export const GENERAL_KERNELS: readonly Kernel[] = [
   sequenceMaskKernel,
   softmaxKernel,
   softmaxBackwardKernel,
-  matmulVec4Kernel,
-  matmulScalarKernel,
+  matmulKernel,
+  matmul16x16Kernel,
+  matmulRowKernel,
+  matmulSharedKernel,
 ];

@@ -2,8 +2,7 @@
 import activationsSource from '../../../shaders/lib/activations.wgsl?raw';
 import generateSource from '../../../shaders/lib/generate.wgsl?raw';
 import gridSource from '../../../shaders/lib/grid.wgsl?raw';
-import matmulScalarSource from '../../../shaders/lib/matmul_scalar.wgsl?raw';
-import matmulVec4Source from '../../../shaders/lib/matmul_vec4.wgsl?raw';
+import matmulSource from '../../../shaders/lib/matmul.wgsl?raw';
 import recurrentActivationsSource from '../../../shaders/lib/recurrent_activations.wgsl?raw';
 import recurrentBackwardSource from '../../../shaders/lib/recurrent_backward.wgsl?raw';
 import recurrentForwardSource from '../../../shaders/lib/recurrent_forward.wgsl?raw';
@@ -27,11 +26,7 @@ import type { ShaderLibrary } from './kernel.js';
 export const activationsLibrary: ShaderLibrary = { file: 'lib/activations.wgsl', code: activationsSource };
 export const generateLibrary: ShaderLibrary = { file: 'lib/generate.wgsl', code: generateSource };
 export const gridLibrary: ShaderLibrary = { file: 'lib/grid.wgsl', code: gridSource };
-export const matmulScalarLibrary: ShaderLibrary = {
-  file: 'lib/matmul_scalar.wgsl',
-  code: matmulScalarSource,
-};
-export const matmulVec4Library: ShaderLibrary = { file: 'lib/matmul_vec4.wgsl', code: matmulVec4Source };
+export const matmulLibrary: ShaderLibrary = { file: 'lib/matmul.wgsl', code: matmulSource };
 export const recurrentActivationsLibrary: ShaderLibrary = {
   file: 'lib/recurrent_activations.wgsl',
   code: recurrentActivationsSource,

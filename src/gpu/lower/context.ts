@@ -12,6 +12,7 @@ import {
 } from '../kernels/kernel.js';
 import { alignUp, ALIGNMENT, type Storage, type StorageRole, type View } from '../memory.js';
 import type { DispatchStep, Packing, Step } from '../program.js';
+import type { Choice, ChoiceSite, LoweringSettings } from './choice.js';
 
 /** How one operation becomes dispatches. */
 export interface LoweringRule<A = unknown> {
@@ -45,6 +46,8 @@ export class LoweringContext {
   readonly packings: Packing[] = [];
   /** Variables that must lie side by side, in order. */
   readonly groups: Variable[][] = [];
+  /** The choices made so far. */
+  readonly choices: ChoiceSite[] = [];
   readonly #views = new Map<Value, View>();
   readonly #destinations = new Map<Value, View>();
   readonly #residuals = new Map<Value, unknown>();
@@ -61,11 +64,21 @@ export class LoweringContext {
 
   /** Bytes that the gates of a recurrent layer may take before they are kept in segments. */
   readonly recomputeAbove: number;
+  /** Whether shaders run on the processor: for the defaults of choices. */
+  readonly software: boolean;
+  readonly #decisions: LoweringSettings['decisions'];
 
   /** @param nodes the nodes that will be lowered, in their order */
-  constructor(graph: Graph, nodes: readonly Node[], recomputeAbove: number) {
+  constructor(
+    graph: Graph,
+    nodes: readonly Node[],
+    recomputeAbove: number,
+    { software = false, decisions }: LoweringSettings = {},
+  ) {
     this.graph = graph;
     this.recomputeAbove = recomputeAbove;
+    this.software = software;
+    this.#decisions = decisions;
     const consumers = new Map<Value, Node[]>();
     for (const node of nodes) {
       for (const input of node.inputs) {
@@ -257,6 +270,25 @@ export class LoweringContext {
     }
     this.#packed.set(key, to);
     return to;
+  }
+
+  /** Appends the steps of the variant that was decided on, or else of the first. */
+  choose({ family, key, variants }: Choice): void {
+    const id = `${family} ${key}`;
+    const decided = this.#decisions?.get(id);
+    const variant = variants.find(({ name }) => name === decided) ?? variants[0];
+    const first = this.steps.length;
+    const inPlan = this.#target === this.steps;
+    variant.emit();
+    // What packs a weight runs rarely: not worth measuring.
+    if (!inPlan) return;
+    this.choices.push({
+      id,
+      chosen: variant.name,
+      variants: variants.map(({ name, orderClass }) => ({ name, orderClass })),
+      first,
+      count: this.steps.length - first,
+    });
   }
 
   /** Appends a dispatch. */

@@ -9,6 +9,7 @@ import type { InputPlace, Program } from '../program.js';
 import { lowerBinary, lowerBinaryMask } from './binary.js';
 import { lowerBroadcast } from './broadcast.js';
 import { lowerConcat } from './concat.js';
+import type { LoweringSettings } from './choice.js';
 import { LoweringContext, type LoweringRule } from './context.js';
 import { lowerCorrectTopK } from './correct-top-k.js';
 import { lowerCtcLoss, lowerCtcLossBackward } from './ctc-loss.js';
@@ -91,10 +92,14 @@ export interface LoweredGraph {
 }
 
 /** Lowers a whole graph; gates of recurrent layers above `recomputeAbove` bytes are kept in segments. */
-export function lowerGraph(recorded: Graph, recomputeAbove: number): LoweredGraph {
+export function lowerGraph(
+  recorded: Graph,
+  recomputeAbove: number,
+  settings: LoweringSettings = {},
+): LoweredGraph {
   const graph = inlineScans(recorded);
   const nodes = variableWritersLast(liveNodes(graph));
-  const context = new LoweringContext(graph, nodes, recomputeAbove);
+  const context = new LoweringContext(graph, nodes, recomputeAbove, settings);
   const inputs = placeInputs(graph, context, lengthRanges(nodes));
   snapshotUpdatedVariables(graph, context);
   for (const node of nodes) ruleOf(node).prepare?.(node, context);
@@ -121,6 +126,7 @@ export function lowerGraph(recorded: Graph, recomputeAbove: number): LoweredGrap
       name: graph.name,
       packings: context.packings,
       steps: context.steps,
+      choices: context.choices,
       inputs,
       outputs: new Map(outputs),
       variables: [...context.variables.values()],

@@ -1,9 +1,12 @@
 /** Matrix products: `matmul`, and the emitter every other rule's products go through. */
 import { matmulOperation } from '../../ops/matmul.js';
-import { matmulScalarKernel, matmulVec4Kernel } from '../kernels/index.js';
+import { foldWorkgroups } from '../kernels/kernel.js';
+import { matmul16x16Kernel, matmulKernel, matmulRowKernel, matmulSharedKernel } from '../kernels/index.js';
 import type { View } from '../memory.js';
+import type { Variant } from './choice.js';
 import { defineLowering, type LoweringContext } from './context.js';
 import { MAX_ITERATIONS } from './limits.js';
+import { emitReduceSum } from './reduce-sum.js';
 
 /** A matrix as it lies in memory, in elements. */
 export interface MatrixView {
@@ -29,40 +32,177 @@ export interface Product {
   readonly label: string;
 }
 
-/** Rows and columns of C that a workgroup covers. */
-const TILE = 64;
+/** A way to compute products. */
+interface Tiling {
+  readonly name: string;
+  readonly kernel: typeof matmulKernel;
+  /** Products of one order class add in the same order. */
+  readonly orderClass: string;
+  /** Rows and columns of C that an invocation computes, or a workgroup that shares memory. */
+  readonly tile: readonly [rows: number, columns: number];
+  readonly workgroups: (product: Product) => readonly [number, number, number];
+  /** Longest k that an invocation may go through. */
+  readonly longest: number;
+}
+
+/** Four k at a time, then one at a time what is left. */
+const FOURS = { orderClass: 'fours', longest: 4 * (MAX_ITERATIONS - 4) };
+
+const ROW: Tiling = {
+  ...FOURS,
+  name: 'row',
+  kernel: matmulRowKernel,
+  tile: [1, 4],
+  workgroups: ({ m, n }) => foldWorkgroups(m * Math.ceil(n / 4), 16),
+};
+
+const TILE_8: Tiling = {
+  ...FOURS,
+  name: '8x8',
+  kernel: matmulKernel,
+  tile: [8, 8],
+  workgroups: ({ m, n }) => [Math.ceil(n / 64), Math.ceil(m / 64), 1],
+};
+
+const TILE_16: Tiling = {
+  ...FOURS,
+  name: '16x16',
+  kernel: matmul16x16Kernel,
+  tile: [16, 16],
+  workgroups: ({ m, n }) => foldWorkgroups(Math.ceil(m / 16) * Math.ceil(n / 16), 16),
+};
+
+const SHARED: Tiling = {
+  orderClass: 'ones',
+  longest: MAX_ITERATIONS / 2,
+  name: 'shared',
+  kernel: matmulSharedKernel,
+  tile: [64, 64],
+  workgroups: ({ m, n }) => [Math.ceil(n / 64), Math.ceil(m / 64), 1],
+};
+
+/** Rows from which a tile of rows pays. */
+const FEW_ROWS = 4;
+/** Parts into which k may be cut, to keep more invocations busy. */
+const PARTS = [4, 16];
+/** Fewest k in a part, */
+const SHORTEST_PART = 128;
+/** and most numbers in all parts of C. */
+const MOST_PARTIAL = 2 ** 22;
+
+/** The ways to compute a product, the default first: none but those that could be the best somewhere. */
+function tilingsOf({ m, n }: Product, software: boolean): Tiling[] {
+  const tiles = software ? [TILE_16, TILE_8] : [TILE_8, TILE_16];
+  const shared = m >= 16 && n >= 16 ? [SHARED] : [];
+  if (m < FEW_ROWS) return [ROW, ...tiles];
+  return [...tiles, ...shared, ...(m < 4 * FEW_ROWS ? [ROW] : [])];
+}
 
 /** Appends the dispatches of one product: one, unless k is so long that it must be cut. */
 export function emitMatmul(context: LoweringContext, product: Product): void {
-  const { m, n, k, a, b, bias = null, c, accumulate = false, label } = product;
-  const aligned = [a.offset ?? 0, a.stride, b.offset ?? 0, b.stride].every((elements) => elements % 4 === 0);
-  const kernel = aligned ? matmulVec4Kernel : matmulScalarKernel;
-  const longest = 4 * MAX_ITERATIONS;
-  for (let begin = 0; begin < k; begin += longest) {
-    const length = Math.min(longest, k - begin);
-    context.dispatch(kernel, {
-      buffers: { a: a.view, b: b.view, bias: bias ?? context.nothing('read'), c: c.view },
-      parameters: {
-        m,
-        n,
-        k: length,
-        a_offset: (a.offset ?? 0) + begin * (a.transposed ? a.stride : 1),
-        a_stride: a.stride,
-        a_transposed: a.transposed ?? false,
-        b_offset: (b.offset ?? 0) + begin * (b.transposed ? 1 : b.stride),
-        b_stride: b.stride,
-        b_transposed: b.transposed ?? false,
-        c_offset: c.offset ?? 0,
-        c_stride: c.stride,
-        has_bias: bias !== null && begin === 0,
-        accumulate: accumulate || begin > 0,
-      },
-      workgroups: [Math.ceil(n / TILE), Math.ceil(m / TILE), 1],
-      label,
-      detail: `[${m},${length}]·[${length},${n}]`,
-      flops: 2 * m * n * length,
+  const { m, n, k, a, b, bias, c, accumulate } = product;
+  const tilings = tilingsOf(product, context.software);
+  const variants = tilings.flatMap((tiling) => {
+    const { name, orderClass, tile } = tiling;
+    const fits = (parts: number): boolean =>
+      c.stride === n && k >= parts * SHORTEST_PART && m * n * parts <= MOST_PARTIAL && tile[0] > 1;
+    return [
+      { name, orderClass, emit: () => emitTiled(context, product, tiling) },
+      ...PARTS.filter(fits).map((parts) => ({
+        name: `${name} in ${parts} parts`,
+        orderClass: `${orderClass} in ${parts} parts`,
+        emit: () => emitParts(context, product, tiling, parts),
+      })),
+    ];
+  });
+  const layout = ({ stride, transposed }: MatrixView): string => `${stride}${transposed ? 't' : ''}`;
+  const extras = `${bias ? ' bias' : ''}${accumulate ? ' accumulate' : ''}`;
+  context.choose({
+    family: 'matmul',
+    key: `${m}x${n}x${k} ${layout(a)} ${layout(b)} ${layout(c)}${extras}`,
+    variants: variants as [Variant, ...Variant[]],
+  });
+}
+
+/** One dispatch, or one after another where k is too long for an invocation. */
+function emitTiled(context: LoweringContext, product: Product, tiling: Tiling): void {
+  const { k, bias, accumulate = false } = product;
+  for (let begin = 0; begin < k; begin += tiling.longest) {
+    const length = Math.min(tiling.longest, k - begin);
+    dispatchProduct(context, product, tiling, {
+      begin,
+      length,
+      bias: begin === 0 ? (bias ?? null) : null,
+      accumulate: accumulate || begin > 0,
     });
   }
+}
+
+/** Each part of k by other workgroups, then the sum of the parts in their order. */
+function emitParts(context: LoweringContext, product: Product, tiling: Tiling, parts: number): void {
+  const { m, n, k, bias = null, c, accumulate, label } = product;
+  const part = Math.ceil(k / parts / 4) * 4;
+  const count = Math.ceil(k / part);
+  if (part > tiling.longest) {
+    emitTiled(context, product, tiling);
+    return;
+  }
+  const partial = context.allocate('partial products', count * m * n * 4);
+  dispatchProduct(
+    context,
+    { ...product, c: { view: partial, stride: n } },
+    tiling,
+    { begin: 0, length: k, bias, accumulate: false },
+    { part, count },
+  );
+  emitReduceSum(context, {
+    x: partial,
+    y: c.view,
+    yOffset: c.offset ?? 0,
+    outer: 1,
+    reduced: count,
+    inner: m * n,
+    ...(accumulate && { accumulate }),
+    label,
+  });
+}
+
+function dispatchProduct(
+  context: LoweringContext,
+  product: Product,
+  { kernel, workgroups }: Tiling,
+  range: { begin: number; length: number; bias: View | null; accumulate: boolean },
+  { part, count }: { part: number; count: number } = { part: range.length, count: 1 },
+): void {
+  const { m, n, a, b, c, label } = product;
+  const { begin, length, bias, accumulate } = range;
+  const [aM, aK] = a.transposed ? [1, a.stride] : [a.stride, 1];
+  const [bK, bN] = b.transposed ? [1, b.stride] : [b.stride, 1];
+  const [x, y] = workgroups(product);
+  context.dispatch(kernel, {
+    buffers: { a: a.view, b: b.view, bias: bias ?? context.nothing('read'), c: c.view },
+    parameters: {
+      m,
+      n,
+      k: length,
+      k_part: part,
+      a_offset: (a.offset ?? 0) + begin * aK,
+      a_m: aM,
+      a_k: aK,
+      b_offset: (b.offset ?? 0) + begin * bK,
+      b_k: bK,
+      b_n: bN,
+      c_offset: c.offset ?? 0,
+      c_m: c.stride,
+      c_part: m * n,
+      has_bias: bias !== null,
+      accumulate,
+    },
+    workgroups: [x, y, count],
+    label,
+    detail: `[${m},${length}]·[${length},${n}]`,
+    flops: 2 * m * n * length,
+  });
 }
 
 export const lowerMatmul = defineLowering({

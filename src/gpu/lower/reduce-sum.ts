@@ -21,6 +21,8 @@ export interface Reduction {
   readonly xOuter?: number;
   /** From one `r` to the next; `inner` by default. */
   readonly xStride?: number;
+  /** Where the first sum goes. */
+  readonly yOffset?: number;
   readonly scale?: number;
   /** Adds to y instead of assigning it. */
   readonly accumulate?: boolean;
@@ -42,6 +44,7 @@ export function emitReduceSum(context: LoweringContext, reduction: Reduction): v
     inner,
     xOffset = 0,
     xStride = inner,
+    yOffset = 0,
     scale = 1,
     accumulate = false,
     label,
@@ -63,6 +66,7 @@ export function emitReduceSum(context: LoweringContext, reduction: Reduction): v
         begin,
         end: Math.min(reduced, begin + longest),
         lanes,
+        y_offset: yOffset,
         scale,
         accumulate: accumulate || begin > 0,
       },

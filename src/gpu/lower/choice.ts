@@ -1,0 +1,46 @@
+/** Ways to do the same work, among which the adapter decides: what a lowering rule offers, and what was taken. */
+
+/** One way to do some work. */
+export interface Variant {
+  /** Unique within its choice; decisions are remembered by it. */
+  readonly name: string;
+  /**
+   * Variants of one order class add in the same order, so that their results are equal to the bit: only those
+   * may be exchanged after a plan has run.
+   */
+  readonly orderClass: string;
+  /** Appends the steps: one dispatch or many. */
+  readonly emit: () => void;
+}
+
+/** Work that can be done in several ways. */
+export interface Choice {
+  /** What kind of work it is, e.g. `matmul`. */
+  readonly family: string;
+  /** Everything that the speed of the variants depends on: sizes, strides, options. Equal keys share a decision. */
+  readonly key: string;
+  /** At least one; the first is the default. */
+  readonly variants: readonly [Variant, ...Variant[]];
+}
+
+/** A choice that was made, and where its steps are. */
+export interface ChoiceSite {
+  /** Family and key, by which decisions are looked up. */
+  readonly id: string;
+  readonly chosen: string;
+  /** Names and order classes, the default first. */
+  readonly variants: readonly Omit<Variant, 'emit'>[];
+  /** Index of the first of its steps in the program. */
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Variant names by {@link ChoiceSite.id}. Unknown names are ignored: the default is taken. */
+export type Decisions = ReadonlyMap<string, string>;
+
+/** What lowering knows of the adapter, and what was decided for it. */
+export interface LoweringSettings {
+  /** Whether shaders run on the processor, where other kernels are fast. Default false. */
+  readonly software?: boolean;
+  readonly decisions?: Decisions;
+}

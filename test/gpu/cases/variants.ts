@@ -1,0 +1,89 @@
+/** Every variant of every kernel that has some, against the reference and, within an order class, bit for bit. */
+import type { Graph } from '../../../src/graph/graph.js';
+import type { Value } from '../../../src/graph/value.js';
+import * as ops from '../../../src/ops/index.js';
+import type { GpuCase } from '../case.js';
+import { outputWithGradients } from '../compare-executors.js';
+import { compareVariants, type VariantOptions } from '../compare-variants.js';
+
+function variants(name: string, record: (graph: Graph) => void, options: VariantOptions = {}): GpuCase {
+  return { name, run: (context) => compareVariants(context, record, options) };
+}
+
+const TILES = ['16x16', '8x8'];
+
+/** Sizes m, n, k, and variants that they must bring. */
+const SIZES = [
+  [1, 1, 1, ['row']],
+  [2, 3, 5, ['row']],
+  [3, 66, 4, ['row']],
+  [7, 9, 6, ['row']],
+  [16, 16, 16, ['shared']],
+  [17, 65, 13, ['shared']],
+  [67, 17, 31, ['shared']],
+  [129, 130, 67, ['shared']],
+  [19, 5, 514, ['16x16 in 4 parts', '8x8 in 4 parts']],
+  [18, 33, 2051, ['16x16 in 16 parts', 'shared in 4 parts', 'shared in 16 parts']],
+] as const;
+
+const products = SIZES.flatMap(([m, n, k, expected]) =>
+  [false, true].flatMap((transposeA) =>
+    [false, true].map((transposeB) =>
+      variants(
+        `matmul [${m},${k}]${transposeA ? 'ᵀ' : ''}·[${k},${n}]${transposeB ? 'ᵀ' : ''}`,
+        (graph) => {
+          const a = graph.input('a', transposeA ? [k, m] : [m, k]);
+          const b = graph.input('b', transposeB ? [n, k] : [k, n]);
+          graph.output('c', ops.matmul(a, b, { transposeA, transposeB }));
+        },
+        { expected: [...TILES, ...expected] },
+      ),
+    ),
+  ),
+);
+
+const edges: readonly GpuCase[] = [
+  variants(
+    'linear [35,70] to 33 with a bias',
+    (graph) => {
+      const [x, w, b] = [graph.input('x', [5, 7, 70]), graph.input('w', [33, 70]), graph.input('b', [33])];
+      graph.output('y', ops.linear(x, w, b));
+    },
+    { expected: [...TILES, 'shared'] },
+  ),
+  variants(
+    'linear [17,600] to 19 with a bias, in parts',
+    (graph) => {
+      const [x, w, b] = [graph.input('x', [17, 600]), graph.input('w', [19, 600]), graph.input('b', [19])];
+      graph.output('y', ops.linear(x, w, b));
+    },
+    { expected: ['16x16 in 4 parts', 'shared in 4 parts'] },
+  ),
+  variants(
+    'both directions of a layer: rows apart, offsets, sums that are added to',
+    (graph) => {
+      const [T, B, I, H] = [35, 17, 6, 5];
+      const sources: Record<string, Value> = { x: graph.input('x', [T, B, I]) };
+      const parameters = (suffix: string): ops.RecurrentParameters => {
+        const declare = (name: string, shape: readonly number[]): Value =>
+          (sources[name + suffix] = graph.input(name + suffix, shape));
+        return {
+          weightIh: declare('weightIh', [3 * H, I]),
+          weightHh: declare('weightHh', [3 * H, H]),
+          biasIh: declare('biasIh', [3 * H]),
+          biasHh: declare('biasHh', [3 * H]),
+        };
+      };
+      const { output } = ops.recurrent({
+        cell: 'gru',
+        x: sources['x']!,
+        ...parameters(''),
+        reverse: parameters(' reverse'),
+      });
+      outputWithGradients(graph, { output }, sources);
+    },
+    { family: 'matmul', expected: [...TILES, '16x16 in 4 parts'] },
+  ),
+];
+
+export const cases: readonly GpuCase[] = [...products, ...edges];
