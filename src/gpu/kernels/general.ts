@@ -3,6 +3,7 @@ import binarySource from '../../../shaders/binary.wgsl?raw';
 import dropoutSource from '../../../shaders/dropout.wgsl?raw';
 import embeddingSource from '../../../shaders/embedding.wgsl?raw';
 import embeddingBackwardSource from '../../../shaders/embedding_backward.wgsl?raw';
+import embeddingBackwardScatterSource from '../../../shaders/embedding_backward_scatter.wgsl?raw';
 import embeddingBackwardSparseSource from '../../../shaders/embedding_backward_sparse.wgsl?raw';
 import fillSource from '../../../shaders/fill.wgsl?raw';
 import matmulSource from '../../../shaders/matmul.wgsl?raw';
@@ -91,6 +92,7 @@ export const reduceSumKernel = defineKernel({
     x_stride: 'u32',
     begin: 'u32',
     end: 'u32',
+    columns: 'u32',
     lanes: 'u32',
     y_offset: 'u32',
     scale: 'f32',
@@ -114,6 +116,15 @@ export const embeddingBackwardKernel = defineKernel({
   libraries: [gridLibrary],
   bindings: { dy: 'read', tokens: 'read', dtable: 'read_write' },
   parameters: { width: 'u32', vocabulary: 'u32', begin: 'u32', end: 'u32', accumulate: 'u32' },
+});
+
+export const embeddingBackwardScatterKernel = defineKernel({
+  name: 'embedding_backward_scatter',
+  file: 'embedding_backward_scatter.wgsl',
+  code: embeddingBackwardScatterSource,
+  libraries: [gridLibrary],
+  bindings: { dy: 'read', tokens: 'read', dtable: 'read_write' },
+  parameters: { width: 'u32', vocabulary: 'u32', begin: 'u32', end: 'u32' },
 });
 
 export const embeddingBackwardSparseKernel = defineKernel({
@@ -224,6 +235,7 @@ export const GENERAL_KERNELS: readonly Kernel[] = [
   reduceSumKernel,
   embeddingKernel,
   embeddingBackwardKernel,
+  embeddingBackwardScatterKernel,
   embeddingBackwardSparseKernel,
   dropoutKernel,
   sequenceMaskKernel,

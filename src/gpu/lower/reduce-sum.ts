@@ -4,6 +4,7 @@ import { reduceSumOperation } from '../../ops/reduce-sum.js';
 import { foldWorkgroups } from '../kernels/kernel.js';
 import { reduceSumKernel } from '../kernels/index.js';
 import type { View } from '../memory.js';
+import type { Variant } from './choice.js';
 import { defineLowering, type LoweringContext } from './context.js';
 import { MAX_ITERATIONS } from './limits.js';
 import { emitStridedCopy, mergeAxes } from './strided-copy.js';
@@ -33,9 +34,47 @@ export interface Reduction {
 const MANY_ELEMENTS = 4096;
 /** Summands below which sharing a sum costs more than it saves. */
 const FEW_SUMMANDS = 128;
+/** Parts into which column sums may be cut, the best first; one that divides the rows is taken. */
+const PARTS = [32, 16, 8];
 
-/** Appends one sum. */
+/** Appends one sum: whole, or where rows are many and sums few, in parts that are summed then. */
 export function emitReduceSum(context: LoweringContext, reduction: Reduction): void {
+  const { outer, reduced, inner, xStride = inner, accumulate = false, label } = reduction;
+  const parts = PARTS.find((count) => reduced % count === 0 && reduced / count >= FEW_SUMMANDS / 4);
+  if (outer > 1 || inner < 4 || inner >= MANY_ELEMENTS || reduced < 4 * FEW_SUMMANDS || !parts) {
+    emitWhole(context, reduction);
+    return;
+  }
+  const whole: Variant = { name: 'whole', orderClass: 'rows', emit: () => emitWhole(context, reduction) };
+  const inParts: Variant = {
+    name: `in ${parts} parts`,
+    orderClass: `rows in ${parts} parts`,
+    emit() {
+      const partial = context.allocate('partial sums', parts * inner * 4);
+      const length = reduced / parts;
+      const { x, xOffset = 0, y, yOffset = 0, scale = 1 } = reduction;
+      emitWhole(context, { x, xOffset, y: partial, outer: parts, reduced: length, inner, xStride, label });
+      emitWhole(context, {
+        x: partial,
+        y,
+        yOffset,
+        outer: 1,
+        reduced: parts,
+        inner,
+        scale,
+        accumulate,
+        label,
+      });
+    },
+  };
+  context.choose({
+    family: 'reduce_sum',
+    key: `${reduced}x${inner} ${xStride}${accumulate ? ' accumulate' : ''}`,
+    variants: context.software ? [whole, inParts] : [inParts, whole],
+  });
+}
+
+function emitWhole(context: LoweringContext, reduction: Reduction): void {
   const {
     x,
     y,
@@ -53,6 +92,7 @@ export function emitReduceSum(context: LoweringContext, reduction: Reduction): v
   const count = outer * inner;
   // Neighbouring sums read neighbouring columns; only where rows are whole is it better to share one sum.
   const lanes = (inner === 1 && count < MANY_ELEMENTS && reduced >= FEW_SUMMANDS) || count < 16 ? 64 : 1;
+  const columns = lanes === 1 && inner >= 4 ? 4 : 1;
   const longest = MAX_ITERATIONS * lanes;
   for (let begin = 0; begin < reduced; begin += longest) {
     context.dispatch(reduceSumKernel, {
@@ -65,12 +105,13 @@ export function emitReduceSum(context: LoweringContext, reduction: Reduction): v
         x_stride: xStride,
         begin,
         end: Math.min(reduced, begin + longest),
+        columns,
         lanes,
         y_offset: yOffset,
         scale,
         accumulate: accumulate || begin > 0,
       },
-      workgroups: foldWorkgroups(count * lanes, 64),
+      workgroups: foldWorkgroups(outer * Math.ceil(inner / columns) * lanes, 64),
       label,
       detail: `[${outer},${reduced},${inner}]`,
       flops: count * reduced,

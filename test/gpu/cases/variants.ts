@@ -3,7 +3,7 @@ import type { Graph } from '../../../src/graph/graph.js';
 import type { Value } from '../../../src/graph/value.js';
 import * as ops from '../../../src/ops/index.js';
 import type { GpuCase } from '../case.js';
-import { outputWithGradients } from '../compare-executors.js';
+import { outputWithGradients, randomTokens } from '../compare-executors.js';
 import { compareVariants, type VariantOptions } from '../compare-variants.js';
 
 function variants(name: string, record: (graph: Graph) => void, options: VariantOptions = {}): GpuCase {
@@ -86,4 +86,39 @@ const edges: readonly GpuCase[] = [
   ),
 ];
 
-export const cases: readonly GpuCase[] = [...products, ...edges];
+const sums: readonly GpuCase[] = [
+  [512, 4],
+  [520, 65],
+  [1024, 130],
+].map(([rows, width]) =>
+  variants(
+    `sums over ${rows!} rows of ${width!}`,
+    (graph) => graph.output('y', ops.mean(graph.input('x', [rows!, width!]), { axes: 0 })),
+    { family: 'reduce_sum', expected: ['whole', rows === 520 ? 'in 8 parts' : 'in 16 parts'] },
+  ),
+);
+
+function embedding(V: number, E: number, count: number, other: string): GpuCase {
+  return variants(
+    `gradient of a table [${V},${E}] from ${count} tokens`,
+    (graph) => {
+      const table = graph.input('table', [V, E]);
+      const tokens = graph.input('tokens', [count], 'int32');
+      outputWithGradients(graph, { y: ops.embedding(table, tokens) }, { table });
+    },
+    {
+      feeds: { tokens: randomTokens(count, V, 3) },
+      family: 'embedding_backward',
+      expected: ['scatter', other],
+    },
+  );
+}
+
+const tables: readonly GpuCase[] = [
+  embedding(1, 1, 1, 'gather'),
+  embedding(5, 7, 130, 'gather'),
+  embedding(65, 17, 511, 'gather'),
+  embedding(300, 6, 9, 'sparse'),
+];
+
+export const cases: readonly GpuCase[] = [...products, ...edges, ...sums, ...tables];
