@@ -1,15 +1,24 @@
-/** Serves and builds the demo page: static files that work from any folder, into `site/`. */
+/** Serves and builds the demo's pages: static files that work from any folder, into `site/`. */
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
+import { contentSecurityPolicy } from './scripts/content-security-policy.js';
 import { stripWgsl } from './scripts/strip-wgsl.js';
 
 const project = fileURLToPath(new URL('.', import.meta.url));
 
+/** Each is a file in `demo/`; the menu is in `demo/frame/site-header.ts`. */
+const PAGES = ['index'];
+
 export default defineConfig({
   root: `${project}demo`,
   base: './',
-  plugins: [stripWgsl()],
+  plugins: [stripWgsl(), contentSecurityPolicy()],
   worker: { format: 'es', plugins: () => [stripWgsl()] },
   server: { fs: { allow: [project] } },
-  build: { outDir: `${project}site`, emptyOutDir: true, target: 'es2022' },
+  build: {
+    outDir: `${project}site`,
+    emptyOutDir: true,
+    target: 'es2022',
+    rolldownOptions: { input: PAGES.map((page) => `${project}demo/${page}.html`) },
+  },
 });

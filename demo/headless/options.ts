@@ -1,5 +1,5 @@
 /** The options of the headless command: one table for parsing, checking and the help. */
-import { DEFAULT_SETTINGS, type Settings } from '../protocol.js';
+import { DEFAULT_SETTINGS, type Settings } from '../characters/protocol.js';
 import type { AdapterChoice } from '../../scripts/browser.js';
 
 /** A command line that cannot be understood. */
@@ -20,7 +20,13 @@ export interface Command {
 type Kind =
   | { readonly choices: readonly string[] }
   | { readonly whole: true; readonly min: number }
-  | { readonly whole: false; readonly min: number; readonly above?: true; readonly below?: number };
+  | {
+      readonly whole: false;
+      readonly min: number;
+      readonly above?: true;
+      readonly below?: number;
+      readonly max?: number;
+    };
 
 interface Option {
   readonly setting: keyof Settings;
@@ -36,14 +42,30 @@ const SETTINGS: Readonly<Record<string, Option>> = {
   cell: { setting: 'cell', kind: { choices: ['lstm', 'gru', 'rnn'] }, help: 'kind of network' },
   hidden: { setting: 'hiddenSize', kind: size, help: 'hidden size' },
   layers: { setting: 'numLayers', kind: size, help: 'recurrent layers' },
+  dropout: {
+    setting: 'dropout',
+    kind: { whole: false, min: 0, below: 1 },
+    help: 'part of each layer’s output left out while training',
+  },
   embedding: { setting: 'embeddingSize', kind: size, help: 'embedding size' },
   batch: { setting: 'batchSize', kind: size, help: 'stretches of text read side by side' },
   seq: { setting: 'sequenceLength', kind: size, help: 'characters of each a step' },
   steps: { setting: 'steps', kind: size, help: 'updates to make' },
-  lr: { setting: 'learningRate', kind: { whole: false, min: 0, above: true }, help: 'learning rate of Adam' },
+  optimizer: {
+    setting: 'optimizer',
+    kind: { choices: ['adam', 'adamw', 'nadam', 'rmsprop', 'sgd', 'lion'] },
+    help: 'what makes updates of gradients',
+  },
+  lr: { setting: 'learningRate', kind: { whole: false, min: 0, above: true }, help: 'learning rate' },
   clip: { setting: 'clipNorm', kind: real, help: 'clip gradients at this global norm; 0 for no clipping' },
   seed: { setting: 'seed', kind: count, help: 'makes a run repeat' },
   temperature: { setting: 'temperature', kind: real, help: 'of samples; 0 takes the likeliest' },
+  'top-k': { setting: 'topK', kind: count, help: 'of samples: only so many likeliest characters; 0 for all' },
+  'top-p': {
+    setting: 'topP',
+    kind: { whole: false, min: 0, above: true, max: 1 },
+    help: 'of samples: only the likeliest that reach this probability together',
+  },
   validation: {
     setting: 'validationFraction',
     kind: { whole: false, min: 0, below: 1 },
@@ -133,9 +155,11 @@ function parseValue(name: string, kind: Kind, value: string): string | number {
     if (Number.isSafeInteger(number) && number >= kind.min) return number;
     throw new UsageError(`--${name} is ${value}; pass a whole number of at least ${kind.min}`);
   }
-  const { min, above = false, below = Infinity } = kind;
-  if (Number.isFinite(number) && (above ? number > min : number >= min) && number < below) return number;
-  const bounds = `${above ? 'greater than' : 'at least'} ${min}${below === Infinity ? '' : ` and less than ${below}`}`;
+  const { min, above = false, below = Infinity, max = Infinity } = kind;
+  const good = (above ? number > min : number >= min) && number < below && number <= max;
+  if (Number.isFinite(number) && good) return number;
+  const upper = below < Infinity ? ` and less than ${below}` : max < Infinity ? ` and at most ${max}` : '';
+  const bounds = `${above ? 'greater than' : 'at least'} ${min}${upper}`;
   throw new UsageError(`--${name} is ${value}; pass a number ${bounds}`);
 }
 

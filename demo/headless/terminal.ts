@@ -1,6 +1,6 @@
 /** What a run looks like in a terminal: a bar that is redrawn, or plain lines where nobody watches. */
-import { formatCount, formatDuration, formatLoss } from '../format.js';
-import type { StepReport } from '../protocol.js';
+import { formatCount, formatDuration, formatLoss } from '../frame/format.js';
+import type { StepReport } from '../characters/protocol.js';
 
 /** As much of a stream as this needs. */
 export interface Output {

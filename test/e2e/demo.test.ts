@@ -1,12 +1,24 @@
-/** The demo page in a real browser: it learns a text by heart, tells of mistakes, and works without WebGPU. */
+/** The page of character models as it is built: one visit from the first click to going on after a reload. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import puppeteer, { type Browser } from 'puppeteer';
+import type { AxeResults } from 'axe-core';
+import puppeteer, { type Browser, type BrowserContext, type Page } from 'puppeteer';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { launchBrowser } from '../../scripts/browser.js';
 import { parseSafetensors } from '../../src/index.js';
-import { fillFields, openDemo, pasteText, settled, type DemoPage } from './demo-page.js';
+import { serveBuiltSite, type BuiltSite } from '../support/built-site.js';
+import {
+  deviceIsKnown,
+  fillFields,
+  openDemo,
+  pasteText,
+  settled,
+  textOf,
+  waitForText,
+  type DemoPage,
+} from './demo-page.js';
 
 const SENTENCE = 'the quick brown fox jumps over the lazy dog. ';
 const SMALL = {
@@ -19,100 +31,172 @@ const SMALL = {
 };
 
 let browser: Browser;
+let site: BuiltSite;
 
 beforeAll(async () => {
+  site = await serveBuiltSite();
   browser = await puppeteer.connect({
     browserWSEndpoint: inject('browserEndpoint'),
     protocolTimeout: 0,
     defaultViewport: null,
   });
-});
+}, 120_000);
 
 afterAll(async () => {
   await browser.disconnect();
+  await site.close();
 });
 
-describe('with WebGPU', () => {
+/** Lets the model write with certainty, and gives what the page then shows. */
+async function write(page: Page, prompt: string, length: number): Promise<string> {
+  await page.locator('#prompt').fill(prompt);
+  await fillFields(page, { 'generate-temperature': 0, 'generate-length': length });
+  await page.click('#write');
+  expect((await settled(page)).error).toBe('');
+  return textOf(page, 'output');
+}
+
+async function losses(page: Page): Promise<{ readonly first: number; readonly last: number }> {
+  const label = await page.$eval('#chart', (chart) => chart.getAttribute('aria-label'));
+  const [, first, last] = /training from ([\d.]+) to ([\d.]+)/.exec(label ?? '') ?? [];
+  return { first: Number(first), last: Number(last) };
+}
+
+describe('a visit', () => {
+  let context: BrowserContext;
   let demo: DemoPage;
+  let page: Page;
 
   beforeAll(async () => {
-    demo = await openDemo(browser, inject('pagesUrl'));
+    context = await browser.createBrowserContext();
+    demo = await openDemo(context, `${site.url}index.html`);
+    page = demo.page;
   });
 
   afterAll(async () => {
-    await demo.page.close();
+    await context.close();
   });
 
-  it('learns a sentence by heart and goes on with it exactly', async () => {
-    const { page } = demo;
+  it('offers the library’s own sources, and says what they are and what training will take', async () => {
+    await waitForText(page, 'text-facts', /library source: [\d,]{6,} characters, \d+ different/);
+    expect(await textOf(page, 'forecast')).toMatch(/^[\d,]+ parameters, about [\d.]+ MB while training$/);
+    expect(await textOf(page, 'adapter')).toMatch(/swiftshader, a software adapter/);
+  });
+
+  it('trains, pauses, takes a step, changes its rate, goes on, and has learned the text', async () => {
     await pasteText(page, SENTENCE.repeat(30));
-    await fillFields(page, { ...SMALL, steps: 200, learningRate: 0.02 });
+    await fillFields(page, { ...SMALL, steps: 220, learningRate: 0.02, sampleEvery: 20, sampleLength: 30 });
     await page.click('#start');
+    await page.waitForFunction(() => document.getElementById('sample')!.textContent.length > 3);
+
+    await page.click('#pause');
+    await waitForText(page, 'status', /^Held after step \d+/);
+    const heldAt = await textOf(page, 'step');
+    await page.click('#step-once');
+    await page.waitForFunction(
+      (before) => document.getElementById('step')!.textContent !== before,
+      {},
+      heldAt,
+    );
+    const step = (text: string): number => parseInt(text, 10);
+    expect(step(await textOf(page, 'step'))).toBe(step(heldAt) + 1);
+
+    await page.locator('#rate').fill('-1.8');
+    expect(await textOf(page, 'rate-value')).toBe('0.016');
+    expect(await page.$eval('#learningRate', (field) => (field as HTMLInputElement).value)).toBe('0.016');
+    await page.click('#pause');
+
     const { status, error } = await settled(page);
     expect(error).toBe('');
-    expect(status).toMatch(/^Done after 200 steps/);
-
-    await page.locator('#prompt').fill('the quick ');
-    await fillFields(page, { 'generate-temperature': 0, 'generate-length': 80 });
-    await page.click('#write');
-    expect((await settled(page)).error).toBe('');
-    const written = await page.$eval('#output', (output) => output.textContent);
-    expect(written).toBe(SENTENCE.repeat(3).slice(0, 'the quick '.length + 80));
+    expect(status).toMatch(/^Done after 220 steps/);
+    const { first, last } = await losses(page);
+    expect(first).toBeGreaterThan(2.5);
+    expect(last).toBeLessThan(0.2);
+    expect(await write(page, 'the quick ', 80)).toBe(SENTENCE.repeat(3).slice(0, 90));
   });
 
-  it('gives the model to download, and takes it back', async () => {
-    const { page } = demo;
+  it('keeps all samples, to go back to', async () => {
+    const count =
+      Number(await page.$eval('#sample-choice', (choice) => (choice as HTMLInputElement).max)) + 1;
+    expect(count).toBe(11);
+    expect(await textOf(page, 'sample-step')).toBe('after step 220');
+    const newest = await textOf(page, 'sample');
+    await page.click('#sample-previous');
+    expect(await textOf(page, 'sample-step')).toBe('after step 200');
+    await page.locator('#sample-choice').fill('0');
+    expect(await textOf(page, 'sample-step')).toBe('after step 20');
+    expect(await textOf(page, 'sample')).not.toBe(newest);
+    expect(await textOf(page, 'sample')).toHaveLength(30);
+  });
+
+  it('goes on after a reload, where it was stopped', async () => {
+    await fillFields(page, { steps: 100_000, sampleEvery: 0, learningRate: 0.003 });
+    await page.click('#start');
+    await waitForText(page, 'step', /^([2-9]\d|\d{3,}) \//);
+    await page.click('#stop');
+    expect((await settled(page)).status).toMatch(/^Stopped after/);
+    const stopped = await textOf(page, 'step');
+    const written = await write(page, 'the ', 30);
+
+    await page.reload();
+    await page.waitForFunction(deviceIsKnown);
+    await (await page.waitForSelector('#open-last'))!.click();
+    await waitForText(page, 'status', /is as it was after step/);
+    expect(await textOf(page, 'step')).toBe(stopped);
+    expect(await textOf(page, 'text-facts')).toContain('pasted text: 1,350 characters');
+    expect(await write(page, 'the ', 30)).toBe(written);
+
+    await page.click('#further');
+    const next = parseInt(stopped, 10) + 8;
+    await page.waitForFunction(
+      (wanted) => parseInt(document.getElementById('step')!.textContent, 10) >= wanted,
+      {},
+      next,
+    );
+    await page.click('#stop');
+    expect((await settled(page)).error).toBe('');
+  });
+
+  it('exports the model, and writes the same with it once imported', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'webgpu-rnn-'));
     try {
+      const written = await write(page, 'the quick ', 30);
       const session = await page.createCDPSession();
       await session.send('Browser.setDownloadBehavior', {
         behavior: 'allow',
+        browserContextId: context.id!,
         downloadPath: folder,
         eventsEnabled: true,
       });
-      const finished = new Promise<void>((resolve) => {
-        session.on('Browser.downloadProgress', ({ state }) => {
-          if (state === 'completed') resolve();
+      const save = async (id: string): Promise<void> => {
+        const finished = new Promise<void>((resolve) => {
+          session.on('Browser.downloadProgress', ({ state }) => {
+            if (state === 'completed') resolve();
+          });
         });
-      });
-      await page.click('#download');
-      await finished;
+        await page.click(`#${id}`);
+        await finished;
+      };
+      await save('download');
+      await save('download-curve');
+      await save('download-csv');
       const path = join(folder, 'model.safetensors');
       const { tensors } = parseSafetensors(new Uint8Array(await readFile(path)));
       expect([...tensors.keys()]).toContain('rnn.weight_ih_l0');
+      expect([...(await readFile(join(folder, 'loss.png')))].slice(0, 4)).toEqual([0x89, 0x50, 0x4e, 0x47]);
+      const table = (await readFile(join(folder, 'loss.csv'), 'utf8')).trimEnd().split('\n');
+      expect(table[0]).toBe('step,seconds,train_loss,validation_loss,gradient_norm,learning_rate');
+      expect(table[1]).toMatch(/^1,[\d.]+,[\d.]+,[\d.]*,[\d.]+,0.003$/);
 
-      await page.reload();
-      await page.waitForFunction(() => window.demo !== undefined);
-      const input = await page.waitForSelector('input#model-file:enabled');
+      await page.click('#reset');
+      await page.waitForSelector('#write:disabled');
+      const input = await page.waitForSelector('input#model-file');
       await input!.uploadFile(path);
       await page.waitForSelector('#write:enabled');
-      await page.locator('#prompt').fill('the quick ');
-      await fillFields(page, { 'generate-temperature': 0, 'generate-length': 30 });
-      await page.click('#write');
-      expect((await settled(page)).error).toBe('');
-      const written = await page.$eval('#output', (output) => output.textContent);
-      expect(written).toBe(SENTENCE.slice(0, 40));
+      expect(await write(page, 'the quick ', 30)).toBe(written);
     } finally {
       await rm(folder, { recursive: true });
     }
-  });
-
-  it('stops when asked, and keeps what it has learned', async () => {
-    const { page } = demo;
-    await pasteText(page, SENTENCE.repeat(30));
-    await fillFields(page, { ...SMALL, steps: 100_000 });
-    await page.click('#start');
-    await page.waitForFunction(
-      () => document.getElementById('status')?.textContent.startsWith('Training on'),
-      {
-        timeout: 60_000,
-      },
-    );
-    await page.click('#stop');
-    const { status, error } = await settled(page);
-    expect(error).toBe('');
-    expect(status).toMatch(/^Stopped after [1-9]/);
-    expect(await page.$eval('#write', (button) => (button as HTMLButtonElement).disabled)).toBe(false);
   });
 
   it.each([
@@ -121,47 +205,106 @@ describe('with WebGPU', () => {
     ['a hidden size of 0', SENTENCE.repeat(30), { hiddenSize: 0 }, 'hiddenSize is 0'],
     ['a fractional batch', SENTENCE.repeat(30), { batchSize: 1.5 }, 'batchSize is 1.5'],
     ['a negative number of steps', SENTENCE.repeat(30), { steps: -1 }, 'steps is -1'],
-    ['a prompt of unknown characters', null, { prompt: 'Ж' }, '"Ж" (U+0416)'],
-  ] as const)('tells of %s', async (_name, text, { ...fields }, message) => {
-    const { page } = demo;
+    ['a top-p of 2', SENTENCE.repeat(30), { topP: 2 }, 'topP is 2'],
+    ['a prompt of unknown characters', null, {}, '"Ж" (U+0416)'],
+  ] as const)('tells of %s', async (_name, text, fields, message) => {
     if (text === null) {
       await page.locator('#prompt').fill('Ж');
       await page.click('#write');
     } else {
       await pasteText(page, text);
-      await fillFields(page, { ...SMALL, steps: 2, ...(fields as Record<string, number>) });
+      await fillFields(page, { ...SMALL, steps: 2, topP: 1, ...(fields as Record<string, number>) });
       await page.click('#start');
     }
+    await page.waitForSelector('#error:not([hidden])');
     expect((await settled(page)).error).toContain(message);
+  });
+
+  it('tells of a file that is no text, and of one that is no model', async () => {
+    await page.evaluate(() => {
+      const drop = (name: string, bytes: number[]): void => {
+        const data = new DataTransfer();
+        data.items.add(new File([Uint8Array.from(bytes)], name));
+        dispatchEvent(new DragEvent('drop', { dataTransfer: data }));
+      };
+      drop('picture.bin', [97, 98, 99, 0xff, 0xfe]);
+    });
+    await waitForText(page, 'error', /^picture\.bin: is not UTF-8: byte 3 \(0xff\)/);
+    await page.evaluate(() => {
+      const data = new DataTransfer();
+      data.items.add(new File(['nothing of the kind'], 'broken.safetensors'));
+      dispatchEvent(new DragEvent('drop', { dataTransfer: data }));
+    });
+    await waitForText(page, 'error', /safetensors/);
+  });
+
+  it('puts settings into a link, and takes them from one', async () => {
+    await fillFields(page, { hiddenSize: 48, topP: 0.9 });
+    await page.click('#copy-link');
+    await page.waitForFunction(() => location.hash !== '');
+    const other = await openDemo(context, page.url());
+    expect(await other.page.$eval('#hiddenSize', (field) => (field as HTMLInputElement).value)).toBe('48');
+    expect(await other.page.$eval('#topP', (field) => (field as HTMLInputElement).value)).toBe('0.9');
+    await other.page.close();
+  });
+
+  it('computes nothing on the main thread', async () => {
+    const { adapters, longTasks } = await page.evaluate(() => window.mainThread);
+    expect(adapters).toBe(0);
+    const scripts = await page.evaluate(async () => {
+      const addresses = [...document.querySelectorAll<HTMLScriptElement>('script[src]')].map(
+        ({ src }) => src,
+      );
+      const imported = [...document.querySelectorAll<HTMLLinkElement>('link[rel=modulepreload]')].map(
+        ({ href }) => href,
+      );
+      return Promise.all([...addresses, ...imported].map(async (address) => (await fetch(address)).text()));
+    });
+    expect(scripts.join('').length).toBeGreaterThan(1000);
+    // What only the library says.
+    expect(scripts.join('')).not.toContain('createComputePipeline');
+    console.log(`long tasks on the main thread, in ms: ${longTasks.join(' ') || 'none'}`);
   });
 
   it('makes the browser complain of nothing', () => {
     expect(demo.complaints).toEqual([]);
   });
 
+  it.each(['light', 'dark'])('has no serious fault of accessibility in %s', async (scheme) => {
+    await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
+    const source = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+    await page.evaluate(source);
+    const results = (await page.evaluate(() =>
+      (window as unknown as { axe: { run(): Promise<unknown> } }).axe.run(),
+    )) as AxeResults;
+    expect(results.passes.length).toBeGreaterThan(20);
+    const faults = results.violations.map(({ id, impact, nodes }) => ({
+      id,
+      impact,
+      where: nodes.map(({ target }) => target.join(' ')).slice(0, 3),
+    }));
+    expect(faults).toEqual([]);
+  });
+
   it('fits a narrow screen, and labels every control', async () => {
-    const { page } = demo;
     await page.setViewport({ width: 360, height: 740 });
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
-    const unlabelled = await page.$$eval('input, select, textarea', (controls) =>
-      controls.filter(({ labels }) => labels?.length !== 1).map(({ id }) => id),
-    );
-    expect(unlabelled).toEqual([]);
+    await page.setViewport({ width: 2560, height: 1300 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(2560);
   });
 });
 
 it('says that there is no WebGPU, and trains on the CPU', async () => {
   const without = await launchBrowser({ args: ['--disable-gpu', '--disable-software-rasterizer'] });
   try {
-    const { page } = await openDemo(without, inject('pagesUrl'));
-    expect(await page.$eval('#no-webgpu', (notice) => notice.textContent)).toContain('WebGPU');
+    const { page } = await openDemo(without.defaultBrowserContext(), `${site.url}index.html`);
+    expect(await textOf(page, 'adapter')).toContain('No WebGPU');
     expect(await page.$eval('#backend', (choice) => (choice as HTMLSelectElement).value)).toBe('cpu');
     await pasteText(page, SENTENCE.repeat(30));
     await fillFields(page, { ...SMALL, steps: 3 });
     await page.click('#start');
-    const { status, error } = await settled(page);
-    expect(error).toBe('');
-    expect(status).toMatch(/^Done after 3 steps/);
+    await waitForText(page, 'status', /^Done after 3 steps/);
+    expect((await settled(page)).error).toBe('');
   } finally {
     await without.close();
   }

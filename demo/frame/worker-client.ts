@@ -1,55 +1,61 @@
-/** The page's end of the worker: a request is a promise, with events on the way. */
-import type { FromWorker, Replies, Request, ToWorker, WorkerEvent } from './protocol.js';
+/** The page's end of a worker: a call is a promise, with events on the way. */
+import type { FromWorker, RequestTable, ToWorker } from './worker-messages.js';
 
 /** Options of {@link WorkerClient.call}. */
-export interface CallOptions {
-  readonly onEvent?: (event: WorkerEvent) => void;
+export interface CallOptions<Event> {
+  readonly onEvent?: (event: Event) => void;
   /** Asks the worker to stop; the call still resolves or rejects as the worker decides. */
   readonly signal?: AbortSignal;
   readonly transfer?: Transferable[];
 }
 
-interface Pending {
-  readonly resolve: (reply: Replies[keyof Replies]) => void;
+interface Pending<Event> {
+  readonly resolve: (reply: unknown) => void;
   readonly reject: (error: Error) => void;
-  readonly onEvent: ((event: WorkerEvent) => void) | undefined;
+  readonly onEvent: ((event: Event) => void) | undefined;
 }
 
-/** Sends requests to the training worker. */
-export class WorkerClient {
-  readonly #worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
-  readonly #pending = new Map<number, Pending>();
+/** Sends calls to a worker that `serve` answers in. */
+export class WorkerClient<Table extends RequestTable<Table>, Event> {
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, Pending<Event>>();
   #lastId = 0;
 
-  constructor() {
-    this.#worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => this.#receive(data));
-    this.#worker.addEventListener('error', (event) => {
+  constructor(worker: Worker) {
+    this.#worker = worker;
+    worker.addEventListener('message', ({ data }: MessageEvent<FromWorker<Event>>) => this.#receive(data));
+    worker.addEventListener('error', (event) => {
       const reason = event.message || 'its script could not be loaded';
       this.#failAll(new Error(`the training worker failed: ${reason}`));
     });
   }
 
   /** Asks one thing of the worker. An error there rejects here, under its own name. */
-  call<K extends Request['type']>(
-    request: Extract<Request, { type: K }>,
-    { onEvent, signal, transfer = [] }: CallOptions = {},
-  ): Promise<Replies[K]> {
+  async call<K extends keyof Table & string>(
+    name: K,
+    request: Parameters<Table[K]>[0],
+    { onEvent, signal, transfer = [] }: CallOptions<Event> = {},
+  ): Promise<ReturnType<Table[K]>> {
     const id = ++this.#lastId;
-    const reply = new Promise<Replies[keyof Replies]>((resolve, reject) => {
+    const reply = new Promise<unknown>((resolve, reject) => {
       this.#pending.set(id, { resolve, reject, onEvent });
     });
-    this.#send({ id, request }, transfer);
+    this.#send({ id, name, request }, transfer);
     const cancel = (): void => this.#send({ id, cancel: true });
     if (signal?.aborted) cancel();
     signal?.addEventListener('abort', cancel, { once: true });
-    return reply.finally(() => signal?.removeEventListener('abort', cancel)) as Promise<Replies[K]>;
+    try {
+      return (await reply) as ReturnType<Table[K]>;
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+    }
   }
 
   #send(message: ToWorker, transfer: Transferable[] = []): void {
     this.#worker.postMessage(message, { transfer });
   }
 
-  #receive(message: FromWorker): void {
+  #receive(message: FromWorker<Event>): void {
     const pending = this.#pending.get(message.id);
     if (!pending) return;
     if ('event' in message) {

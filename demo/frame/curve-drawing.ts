@@ -1,8 +1,9 @@
-/** The loss chart: training and validation loss over steps, on a 2D canvas. */
+/** The loss curve for a picture: training and validation loss over steps, on a 2D canvas. */
 
 /** What a chart shows. */
 export interface ChartData {
-  /** Training losses, one a step, the first of step 1. */
+  /** The steps of the training losses. */
+  readonly steps: readonly number[];
   readonly losses: readonly number[];
   readonly validation: readonly { readonly step: number; readonly loss: number }[];
   /** Where the axis of steps ends. */
@@ -51,7 +52,7 @@ export function drawChart(context: CanvasRenderingContext2D, data: ChartData, st
   context.lineJoin = 'round';
   context.lineCap = 'round';
 
-  const measured = finite(data.losses.map((loss, index) => ({ step: index + 1, loss })));
+  const measured = finite(data.losses.map((loss, index) => ({ step: data.steps[index]!, loss })));
   const validation = finite(data.validation);
   const smoothed = measured.length > SMOOTH_FROM ? smooth(measured) : measured;
   const lossTicks = niceTicks(...lossRange(measured, validation), Math.max(3, height / (fontSize * 4)));
@@ -237,7 +238,7 @@ function lossRange(...lines: readonly (readonly Point[])[]): [low: number, high:
 }
 
 /** Round numbers that span a range, about `count` of them: steps of 1, 2 or 5 times a power of ten. */
-export function niceTicks(low: number, high: number, count: number): number[] {
+function niceTicks(low: number, high: number, count: number): number[] {
   const rough = (high - low) / Math.max(1, count);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10);

@@ -28,3 +28,9 @@ export function formatBytes(bytes: number): string {
   if (bytes < 1e3) return `${bytes} B`;
   return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
+
+/** Three significant digits: `0.002`, `1.25`, `0.0000316`. */
+export function formatRate(rate: number): string {
+  if (!Number.isFinite(rate)) return '–';
+  return rate === 0 ? '0' : rate.toLocaleString('en-US', { maximumSignificantDigits: 3, useGrouping: false });
+}

@@ -1,0 +1,15 @@
+/** How a page and its worker talk: calls with an id, answered by events and then one reply or error. */
+
+/** A table of calls, as an interface of functions from request to reply. */
+export type RequestTable<Table> = { readonly [K in keyof Table]: (request: never) => unknown };
+
+/** A message to a worker. */
+export type ToWorker =
+  | { readonly id: number; readonly name: string; readonly request: unknown }
+  | { readonly id: number; readonly cancel: true };
+
+/** A message from a worker. */
+export type FromWorker<Event> =
+  | { readonly id: number; readonly event: Event }
+  | { readonly id: number; readonly reply: unknown }
+  | { readonly id: number; readonly error: { readonly name: string; readonly message: string } };
