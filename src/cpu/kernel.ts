@@ -149,6 +149,7 @@ export interface Kernel<A = unknown> {
 }
 
 /** Declares a kernel; by default it counts one operation an output element. */
+/* @__NO_SIDE_EFFECTS__ */
 export function defineKernel<A>(
   operation: Operation<A>,
   run: Kernel<A>['run'],

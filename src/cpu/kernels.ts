@@ -31,11 +31,12 @@ import { transposeKernel } from './transpose.js';
 import { unaryBackwardKernel, unaryKernel } from './unary.js';
 
 /** An entry is only ever called with nodes of its own operation, whose attributes have its type. */
+/* @__NO_SIDE_EFFECTS__ */
 function entry<A>(kernel: Kernel<A>): readonly [unknown, Kernel<never>] {
   return [kernel.operation, kernel as unknown as Kernel<never>];
 }
 
-const KERNELS = new Map<unknown, Kernel<never>>([
+const KERNELS = /* @__PURE__ */ new Map<unknown, Kernel<never>>([
   entry(binaryKernel),
   entry(binaryMaskKernel),
   entry(broadcastKernel),

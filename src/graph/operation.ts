@@ -30,6 +30,7 @@ export type GradientRule<A = unknown> = (
 ) => (Value | null)[];
 
 /** Declares an operation; only there so that its attributes' type is written once. */
+/* @__NO_SIDE_EFFECTS__ */
 export function defineOperation<A>(operation: Operation<A>): Operation<A> {
   return operation;
 }

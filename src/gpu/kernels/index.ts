@@ -13,11 +13,11 @@ export * from './losses.js';
 export * from './optimizer.js';
 
 /** Every kernel, for checks that go over all of them. */
-export const KERNELS: readonly Kernel[] = [
-  ...GENERAL_KERNELS,
-  ...GENERATE_KERNELS,
-  ...LOSS_KERNELS,
-  ...OPTIMIZER_KERNELS,
-  ...RECURRENT_KERNELS,
-  ...RECURRENT_NORM_KERNELS,
-];
+export const KERNELS: readonly Kernel[] = /* @__PURE__ */ [
+  GENERAL_KERNELS,
+  GENERATE_KERNELS,
+  LOSS_KERNELS,
+  OPTIMIZER_KERNELS,
+  RECURRENT_KERNELS,
+  RECURRENT_NORM_KERNELS,
+].flat();

@@ -34,6 +34,7 @@ export interface ShaderLibrary {
 }
 
 /** Joins a kernel's file with its libraries; they come after it, so that line numbers are the file's own. */
+/* @__NO_SIDE_EFFECTS__ */
 export function defineKernel<const B extends Bindings, const P extends Parameters>(description: {
   readonly name: string;
   readonly file: string;

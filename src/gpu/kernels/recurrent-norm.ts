@@ -280,17 +280,18 @@ export const recurrentNormLstmBackwardKernel = defineStep({
 });
 
 /** All of them. */
-export const RECURRENT_NORM_KERNELS: readonly Kernel[] = [
-  recurrentNormInputKernel,
-  recurrentNormInputBackwardKernel,
-  recurrentNormProductKernel,
-  recurrentNormBeforeKernel,
-  ...[
-    recurrentNormRnnForwardKernel,
-    recurrentNormRnnBackwardKernel,
-    recurrentNormGruForwardKernel,
-    recurrentNormGruBackwardKernel,
-    recurrentNormLstmForwardKernel,
-    recurrentNormLstmBackwardKernel,
-  ].flatMap(({ plain, general }): Kernel[] => [plain, general]),
-];
+export const RECURRENT_NORM_KERNELS: readonly Kernel[] = /* @__PURE__ */ [
+  recurrentNormRnnForwardKernel,
+  recurrentNormRnnBackwardKernel,
+  recurrentNormGruForwardKernel,
+  recurrentNormGruBackwardKernel,
+  recurrentNormLstmForwardKernel,
+  recurrentNormLstmBackwardKernel,
+]
+  .flatMap(({ plain, general }): Kernel[] => [plain, general])
+  .concat(
+    recurrentNormInputKernel,
+    recurrentNormInputBackwardKernel,
+    recurrentNormProductKernel,
+    recurrentNormBeforeKernel,
+  );

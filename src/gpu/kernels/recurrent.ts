@@ -43,6 +43,7 @@ export interface StepKernel<B extends Bindings = Bindings, P extends Parameters 
 }
 
 /** Declares both variants of a step's kernel. */
+/* @__NO_SIDE_EFFECTS__ */
 export function defineStep<const B extends Bindings, const P extends Parameters>(description: {
   readonly name: string;
   readonly file: string;
@@ -427,24 +428,22 @@ export const recurrentOutputBackwardKernel = defineKernel({
 });
 
 /** All of them. */
-export const RECURRENT_KERNELS: readonly Kernel[] = [
-  ...[
-    recurrentLstmForwardKernel,
-    recurrentLstmForwardRowKernel,
-    recurrentLstmBackwardKernel,
-    recurrentProjectKernel,
-    recurrentProjectBackwardKernel,
-    recurrentGruForwardKernel,
-    recurrentGruForwardRowKernel,
-    recurrentGruBackwardKernel,
-    recurrentGruBeforeGatesKernel,
-    recurrentGruBeforeCandidateKernel,
-    recurrentGruBeforeBackwardKernel,
-    recurrentGruBeforeResetBackwardKernel,
-    recurrentRnnForwardKernel,
-    recurrentRnnForwardRowKernel,
-    recurrentRnnBackwardKernel,
-  ].flatMap(({ plain, general }): Kernel[] => [plain, general]),
-  recurrentOutputKernel,
-  recurrentOutputBackwardKernel,
-];
+export const RECURRENT_KERNELS: readonly Kernel[] = /* @__PURE__ */ [
+  recurrentLstmForwardKernel,
+  recurrentLstmForwardRowKernel,
+  recurrentLstmBackwardKernel,
+  recurrentProjectKernel,
+  recurrentProjectBackwardKernel,
+  recurrentGruForwardKernel,
+  recurrentGruForwardRowKernel,
+  recurrentGruBackwardKernel,
+  recurrentGruBeforeGatesKernel,
+  recurrentGruBeforeCandidateKernel,
+  recurrentGruBeforeBackwardKernel,
+  recurrentGruBeforeResetBackwardKernel,
+  recurrentRnnForwardKernel,
+  recurrentRnnForwardRowKernel,
+  recurrentRnnBackwardKernel,
+]
+  .flatMap(({ plain, general }): Kernel[] => [plain, general])
+  .concat(recurrentOutputKernel, recurrentOutputBackwardKernel);

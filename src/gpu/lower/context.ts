@@ -25,6 +25,7 @@ export interface LoweringRule<A = unknown> {
 }
 
 /** Declares a lowering rule; only there so that its attributes' type is checked once. */
+/* @__NO_SIDE_EFFECTS__ */
 export function defineLowering<A>(rule: LoweringRule<A>): LoweringRule {
   return rule as LoweringRule;
 }

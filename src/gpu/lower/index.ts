@@ -36,8 +36,8 @@ import { lowerStopGradient } from './stop-gradient.js';
 import { lowerTranspose } from './transpose.js';
 import { lowerUnary, lowerUnaryBackward } from './unary.js';
 
-const RULES: ReadonlyMap<Operation, LoweringRule> = new Map(
-  [
+const RULES: ReadonlyMap<Operation, LoweringRule> = /* @__PURE__ */ new Map(
+  /* @__PURE__ */ [
     lowerBinary,
     lowerBinaryMask,
     lowerBroadcast,
