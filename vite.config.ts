@@ -1,16 +1,20 @@
-/** Builds the library: one ES module with the shaders inside, into `dist/`. */
+/** Builds the library: an ES module an entry, with the shaders inside, into `dist/`. `--mode inference` builds the small one. */
 import { defineConfig } from 'vite';
 import { stripWgsl } from './scripts/strip-wgsl.js';
 
-export default defineConfig({
-  plugins: [stripWgsl()],
-  publicDir: false,
-  build: {
-    outDir: 'dist',
-    emptyOutDir: true,
-    target: 'es2022',
-    sourcemap: true,
-    minify: false,
-    lib: { entry: { index: 'src/index.ts' }, formats: ['es'] },
-  },
+export default defineConfig(({ mode }) => {
+  // Each alone, so that neither is split into chunks.
+  const name = mode === 'inference' ? 'inference' : 'index';
+  return {
+    plugins: [stripWgsl()],
+    publicDir: false,
+    build: {
+      outDir: 'dist',
+      emptyOutDir: name === 'index',
+      target: 'es2022',
+      sourcemap: true,
+      minify: false,
+      lib: { entry: { [name]: `src/${name}.ts` }, formats: ['es'] },
+    },
+  };
 });

@@ -1,4 +1,5 @@
 /** The catalogue of kernels: every file of `shaders/`, what it binds and its parameters, in WGSL's order and words. */
+import { FROZEN_KERNELS } from './frozen.js';
 import { GENERAL_KERNELS } from './general.js';
 import { GENERATE_KERNELS } from './generate.js';
 import type { Kernel } from './kernel.js';
@@ -14,6 +15,7 @@ export * from './optimizer.js';
 
 /** Every kernel, for checks that go over all of them. */
 export const KERNELS: readonly Kernel[] = /* @__PURE__ */ [
+  FROZEN_KERNELS,
   GENERAL_KERNELS,
   GENERATE_KERNELS,
   LOSS_KERNELS,

@@ -1,0 +1,56 @@
+/** A trained network that reads one token after another: its weights as plain numbers, and who runs it. */
+
+/** One recurrent layer: PyTorch's arrays, row by row. */
+export interface FrozenLayer {
+  /** Features of its input: E in the first layer, H in the others. */
+  readonly inputSize: number;
+  /** `[G·H,inputSize]` */
+  readonly weightIh: Float32Array;
+  /** `[G·H,H]` */
+  readonly weightHh: Float32Array;
+  /** `[G·H]` */
+  readonly biasIh: Float32Array;
+  /** `[G·H]` */
+  readonly biasHh: Float32Array;
+}
+
+/** Embedding → recurrent layers → output, as its file gives it. */
+export interface FrozenNetwork {
+  readonly cell: 'lstm' | 'gru' | 'rnn';
+  readonly nonlinearity: 'tanh' | 'relu';
+  readonly vocabSize: number;
+  readonly embeddingSize: number;
+  readonly hiddenSize: number;
+  /** `[V,E]` */
+  readonly embedding: Float32Array;
+  readonly layers: readonly FrozenLayer[];
+  /** `[V,H]` */
+  readonly outputWeight: Float32Array;
+  /** `[V]` */
+  readonly outputBias: Float32Array;
+}
+
+/** Runs a {@link FrozenNetwork}. */
+export interface FrozenRunner {
+  /** What computes, for people. */
+  readonly description: string;
+  /** A reader with a state of its own, zeros at first. */
+  start(): FrozenReader;
+  /** Frees what it holds, and its readers. */
+  dispose(): void;
+}
+
+/** Reads token after token. */
+export interface FrozenReader {
+  /** Reads one token. */
+  advance(token: number): void;
+  /** Reads one token and gives the logits `[V]` of the next. */
+  predict(token: number): Promise<ArrayLike<number>>;
+  /** Waits until what was asked for is done. */
+  synchronize(): Promise<void>;
+  /** Frees its state. */
+  dispose(): void;
+}
+
+/** Gates of each cell. */
+export const FROZEN_GATES: Readonly<Record<FrozenNetwork['cell'], number>> = { rnn: 1, gru: 3, lstm: 4 };
