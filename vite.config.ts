@@ -1,12 +1,12 @@
 /** Builds the library: an ES module an entry, with the shaders inside, into `dist/`. `--mode inference` builds the small one. */
 import { defineConfig } from 'vite';
-import { stripWgsl } from './scripts/strip-wgsl.js';
+import { minifyShaders } from './scripts/minify-wgsl.js';
 
 export default defineConfig(({ mode }) => {
   // Each alone, so that neither is split into chunks.
   const name = mode === 'inference' ? 'inference' : 'index';
   return {
-    plugins: [stripWgsl()],
+    plugins: [minifyShaders()],
     publicDir: false,
     build: {
       outDir: 'dist',

@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
 import { contentSecurityPolicy } from './scripts/content-security-policy.js';
-import { stripWgsl } from './scripts/strip-wgsl.js';
+import { minifyShaders } from './scripts/minify-wgsl.js';
 
 const project = fileURLToPath(new URL('.', import.meta.url));
 
@@ -12,8 +12,8 @@ const PAGES = ['index'];
 export default defineConfig({
   root: `${project}demo`,
   base: './',
-  plugins: [stripWgsl(), contentSecurityPolicy()],
-  worker: { format: 'es', plugins: () => [stripWgsl()] },
+  plugins: [minifyShaders(), contentSecurityPolicy()],
+  worker: { format: 'es', plugins: () => [minifyShaders()] },
   server: { fs: { allow: [project] } },
   build: {
     outDir: `${project}site`,

@@ -1,8 +1,9 @@
-/** Compiles every kernel with Tint, and checks what the catalogue of kernels says against the shaders. */
+/** Compiles every kernel with Tint, as it is and as builds minify it, and checks what the catalogue of kernels says against the shaders. */
 import { readFile, readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { create, globals } from 'webgpu';
 import { KERNELS } from '../src/gpu/kernels/index.js';
+import { createRenames, minifyWgsl } from './minify-wgsl.js';
 
 /** What the lint needs of a kernel. */
 export interface KernelSource {
@@ -30,6 +31,7 @@ export async function lintShaders(
   const adapter = await gpu.requestAdapter();
   if (!adapter) throw new Error('Dawn gives no adapter for its null backend');
   const device = await adapter.requestDevice({ requiredFeatures: wanted(adapter) });
+  const renames = createRenames(files.values());
   const faults: string[] = [];
   const used = new Set<string>();
   const names = new Set<string>();
@@ -43,7 +45,10 @@ export async function lintShaders(
     }
     const compiled = await compile(device, kernel, parts);
     faults.push(...compiled, ...checkParameters(kernel));
-    if (compiled.length === 0) faults.push(...(await makePipeline(device, kernel)));
+    if (compiled.length > 0) continue;
+    faults.push(...(await makePipeline(device, kernel)));
+    const minified = { ...kernel, name: `${kernel.name}, minified`, code: minifyWgsl(kernel.code, renames) };
+    faults.push(...(await compile(device, minified, [])));
   }
   for (const file of files.keys()) {
     if (!used.has(file)) faults.push(`shaders/${file}:1:1 no kernel uses this file`);

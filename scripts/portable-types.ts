@@ -2,6 +2,9 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
+/** What users import. */
+const ENTRIES = ['index.d.ts', 'inference.d.ts'];
+
 /**
  * Changes declaration files so that they need nothing of the user's `types` and `lib` settings: each
  * name of WebGPU becomes an alias of the user's own type where there is one, and `Symbol.dispose` is
@@ -14,8 +17,9 @@ export function makePortable(file: string, text: string): string {
   const aliases = names.map(
     (name) => `type ${name} = typeof globalThis extends { ${name}: { prototype: infer T } } ? T : unknown;\n`,
   );
-  const reference =
-    file === 'index.d.ts' ? '/// <reference lib="esnext.disposable" preserve="true" />\n' : '';
+  const reference = ENTRIES.includes(file)
+    ? '/// <reference lib="esnext.disposable" preserve="true" />\n'
+    : '';
   return `${reference}${text.trimEnd()}\n${aliases.join('')}`;
 }
 
