@@ -24,6 +24,9 @@ const LANGUAGE = new Set(
   read write read_write storage uniform workgroup function private handle`.split(/\s+/),
 );
 
+/** Words that a name follows which they declare; others are declared with their type behind a colon. */
+const DECLARES = new Set(['alias', 'const', 'fn', 'let', 'override', 'struct', 'var']);
+
 /** Words that may follow a dot and mean components of a vector. */
 const COMPONENTS = /^(?:[xyzw]{1,4}|[rgba]{1,4})$/;
 
@@ -67,22 +70,19 @@ function* tokensOf(
  */
 export function createRenames(shaders: Iterable<string>): Map<string, string> {
   const counts = new Map<string, number>();
-  const kept = new Set(LANGUAGE);
+  const declared = new Set<string>();
   for (const code of shaders) {
-    let before = '';
+    let [before, last] = ['', ''];
     for (const { text, kind } of tokensOf(code)) {
-      if (kind === 'word') {
-        if (before === '@') kept.add(text);
-        else counts.set(text, (counts.get(text) ?? 0) + 1);
-      }
-      before = text;
+      if (kind === 'word') counts.set(text, (counts.get(text) ?? 0) + 1);
+      if (text === ':' || DECLARES.has(before)) declared.add(last);
+      [before, last] = [last, text];
     }
   }
-  const long = [...counts]
-    .filter(([word]) => word.length > 2 && !kept.has(word) && !COMPONENTS.test(word))
-    .sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
-    .map(([word]) => word);
-  const taken = new Set([...kept, ...counts.keys()]);
+  const long = [...declared]
+    .filter((word) => /^[A-Za-z_]\w{2,}$/.test(word) && !LANGUAGE.has(word) && !COMPONENTS.test(word))
+    .sort((a, b) => counts.get(b)! - counts.get(a)! || (a < b ? -1 : 1));
+  const taken = new Set([...LANGUAGE, ...counts.keys()]);
   const free = names(taken);
   return new Map(long.map((word) => [word, free.next().value]));
 }
