@@ -6,7 +6,7 @@ import type { Plugin } from 'vite';
 
 /** One piece of WGSL: a word, a number, or a single other character. */
 const TOKEN =
-  /\/\/[^\n]*|\/\*|(?<word>[A-Za-z_]\w*)|(?<number>0[xX][\da-fA-F]+[iu]?|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[iufh]?)|\s+|./gsu;
+  /\/\/[^\n]*|\/\*|(?<word>[A-Za-z_]\w*)|(?<number>0[xX][\da-fA-F]*\.?[\da-fA-F]*(?:[pP][+-]?\d+)?[iufh]?|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?[iufh]?)|\s+|./gsu;
 
 /** What the language itself names, as far as a shader could declare the same. None of it is renamed. */
 const LANGUAGE = new Set(

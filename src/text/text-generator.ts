@@ -52,8 +52,7 @@ export class TextGenerator {
 
   /**
    * Writes on from a prompt, a character at a time; the prompt itself is not among them. Several calls may
-   * run side by side. A seed gives the text that it gives with `CharacterModel.generate`, as far as the
-   * rounding of the two lets it.
+   * run side by side. A seed repeats, but draws other characters here than with `CharacterModel.generate`.
    * @throws TextError for an empty prompt or unknown characters, ArgumentError for options out of range;
    * the iterator throws AbortError when its signal asks, DisposedError when the generator is disposed
    */

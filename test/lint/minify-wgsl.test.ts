@@ -17,6 +17,7 @@ describe('minifyWgsl', () => {
     ['signs that would not', 'x = -1; y = !z; w * -v', 'x=-1;y=!z;w*-v'],
     ['signs that were joined', 'k++; a <= b; a += 1u; a >> 2u', 'k++;a<=b;a+=1u;a>>2u'],
     ['round numbers', '1.0 + 2.50 - 0.0 * 1e-3 + 0x1Fu', '1.+2.50-0.*1e-3+0x1Fu'],
+    ['a hexadecimal number with an exponent', 'x * 0x1p-24 * 0x1.8p+3f', 'x*0x1p-24*0x1.8p+3f'],
     ['a round number before a word', 'select(1.0 else', 'select(1. else'],
     ['components of a number in brackets', 'a[0].x', 'a[0].x'],
   ])('%s', (_name, code, expected) => {
