@@ -1,7 +1,7 @@
 // dtable[v,e] = Σ dy[n,e] over n in [begin, end) with tokens[n] = v (+ dtable[v,e] when accumulate)
 //
-//   dy      [N, E]
-//   tokens  [N]
+//   dy      [N, E]; rows dy_stride elements apart, from dy_offset
+//   tokens  [N], from token_offset
 //   dtable  [V, E]
 //
 // One invocation computes four neighbouring columns of one row, reading every token: for small tables. Sums
@@ -10,6 +10,9 @@
 struct Params {
   width: u32,
   vocabulary: u32,
+  dy_offset: u32,
+  dy_stride: u32,
+  token_offset: u32,
   begin: u32,
   end: u32,
   accumulate: u32,
@@ -32,8 +35,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) workgr
   let columns = min(vec4u(i % quads * 4u) + vec4u(0u, 1u, 2u, 3u), vec4u(width - 1u));
   var sum = vec4f();
   for (var n = params.begin; n < params.end; n++) {
-    if (clamp(tokens[n], 0, i32(params.vocabulary) - 1) == i32(row)) {
-      let at = columns + n * width;
+    if (clamp(tokens[params.token_offset + n], 0, i32(params.vocabulary) - 1) == i32(row)) {
+      let at = columns + params.dy_offset + n * params.dy_stride;
       sum += vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]);
     }
   }

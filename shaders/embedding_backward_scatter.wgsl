@@ -1,7 +1,7 @@
 // dtable[tokens[n], e] += dy[n,e] for n from begin to end, one after another
 //
-//   dy      [N, E]
-//   tokens  [N]; one outside the table counts for its nearest row
+//   dy      [N, E]; rows dy_stride elements apart, from dy_offset
+//   tokens  [N], from token_offset; one outside the table counts for its nearest row
 //   dtable  [V, E]; added to, so it must hold zeros at first
 //
 // One invocation owns a column: for adapters with few lanes, where reading each token once a column is less
@@ -11,6 +11,9 @@
 struct Params {
   width: u32,
   vocabulary: u32,
+  dy_offset: u32,
+  dy_stride: u32,
+  token_offset: u32,
   begin: u32,
   end: u32,
 }
@@ -28,7 +31,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) workgr
   }
   let last = i32(params.vocabulary) - 1;
   for (var n = params.begin; n < params.end; n++) {
-    let row = u32(clamp(tokens[n], 0, last));
-    dtable[row * params.width + column] += dy[n * params.width + column];
+    let row = u32(clamp(tokens[params.token_offset + n], 0, last));
+    dtable[row * params.width + column] += dy[params.dy_offset + n * params.dy_stride + column];
   }
 }

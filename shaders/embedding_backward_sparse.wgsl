@@ -1,16 +1,19 @@
 // dtable[v,e] = Σ dy[n,e] over n with tokens[n] = v, for the rows whose token occurs; the others stay as they are
 //
-//   dy      [N, E]
-//   tokens  [N]
+//   dy      [N, E]; rows dy_stride elements apart, from dy_offset
+//   tokens  [N], from token_offset
 //   dtable  [V, E]; must hold zeros
 //
 // One invocation computes four neighbouring columns of the row of token n, if n is its first place: for large
 // tables. Sums run in the order of n, so results repeat. Workgroups: ⌈N·⌈E/4⌉/64⌉, folded into two dimensions.
 
 struct Params {
-  rows: u32,
   width: u32,
   vocabulary: u32,
+  dy_offset: u32,
+  dy_stride: u32,
+  token_offset: u32,
+  rows: u32,
 }
 
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
@@ -19,7 +22,7 @@ struct Params {
 @group(1) @binding(0) var<uniform> params: Params;
 
 fn token_at(n: u32) -> i32 {
-  return clamp(tokens[n], 0, i32(params.vocabulary) - 1);
+  return clamp(tokens[params.token_offset + n], 0, i32(params.vocabulary) - 1);
 }
 
 @compute @workgroup_size(64)
@@ -41,7 +44,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) workgr
   var sum = vec4f();
   for (var n = first; n < params.rows; n++) {
     if (token_at(n) == token) {
-      let at = columns + n * width;
+      let at = columns + params.dy_offset + n * params.dy_stride;
       sum += vec4f(dy[at.x], dy[at.y], dy[at.z], dy[at.w]);
     }
   }

@@ -106,8 +106,24 @@ export const embeddingKernel = defineKernel({
   code: embeddingSource,
   libraries: [gridLibrary],
   bindings: { table: 'read', tokens: 'read', y: 'read_write' },
-  parameters: { rows: 'u32', width: 'u32', vocabulary: 'u32' },
+  parameters: {
+    rows: 'u32',
+    width: 'u32',
+    vocabulary: 'u32',
+    token_offset: 'u32',
+    y_offset: 'u32',
+    y_stride: 'u32',
+  },
 });
+
+/** What the sums by token have in common; the first fields of each `Params`. */
+const tokenSumParameters = {
+  width: 'u32',
+  vocabulary: 'u32',
+  dy_offset: 'u32',
+  dy_stride: 'u32',
+  token_offset: 'u32',
+} as const;
 
 export const embeddingBackwardKernel = defineKernel({
   name: 'embedding_backward',
@@ -115,7 +131,7 @@ export const embeddingBackwardKernel = defineKernel({
   code: embeddingBackwardSource,
   libraries: [gridLibrary],
   bindings: { dy: 'read', tokens: 'read', dtable: 'read_write' },
-  parameters: { width: 'u32', vocabulary: 'u32', begin: 'u32', end: 'u32', accumulate: 'u32' },
+  parameters: { ...tokenSumParameters, begin: 'u32', end: 'u32', accumulate: 'u32' },
 });
 
 export const embeddingBackwardScatterKernel = defineKernel({
@@ -124,7 +140,7 @@ export const embeddingBackwardScatterKernel = defineKernel({
   code: embeddingBackwardScatterSource,
   libraries: [gridLibrary],
   bindings: { dy: 'read', tokens: 'read', dtable: 'read_write' },
-  parameters: { width: 'u32', vocabulary: 'u32', begin: 'u32', end: 'u32' },
+  parameters: { ...tokenSumParameters, begin: 'u32', end: 'u32' },
 });
 
 export const embeddingBackwardSparseKernel = defineKernel({
@@ -133,7 +149,7 @@ export const embeddingBackwardSparseKernel = defineKernel({
   code: embeddingBackwardSparseSource,
   libraries: [gridLibrary],
   bindings: { dy: 'read', tokens: 'read', dtable: 'read_write' },
-  parameters: { rows: 'u32', width: 'u32', vocabulary: 'u32' },
+  parameters: { ...tokenSumParameters, rows: 'u32' },
 });
 
 export const dropoutKernel = defineKernel({

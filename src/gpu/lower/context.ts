@@ -104,6 +104,16 @@ export class LoweringContext {
     return value !== undefined && (this.#consumers.has(value) || this.#kept.has(value));
   }
 
+  /** Whether a value is an output of the graph, or becomes that of a variable. */
+  isOutput(value: Value): boolean {
+    return this.#kept.has(value);
+  }
+
+  /** Whether a value has its numbers, or will be computed by the steps so far. */
+  isPlaced(value: Value): boolean {
+    return this.#views.has(value);
+  }
+
   /** The nodes that read a value. */
   consumers(value: Value): readonly Node[] {
     return this.#consumers.get(value) ?? [];

@@ -12,6 +12,7 @@ import { recurrentOutputBackwardKernel, recurrentProjectBackwardKernel } from '.
 import type { BackwardParameters, GateBlock } from './cells.js';
 import type { LoweringContext } from '../context.js';
 import { emitFill } from '../fill.js';
+import { emitTokenSums } from '../embedding.js';
 import { emitMatmul } from '../matmul.js';
 import {
   commonParameters,
@@ -38,6 +39,7 @@ import {
 import { emitInputProducts, emitSteps as emitForwardSteps, type RecurrentResidual } from './forward.js';
 import { emitReduceSum } from '../reduce-sum.js';
 import { emitStridedCopy } from '../strided-copy.js';
+import { differentiatesByToken, type TokenTable } from './token-table.js';
 
 /** Where the gradients that travel from step to step lie: bytes, by direction. */
 export interface Carry {
@@ -72,7 +74,14 @@ export function lowerPlainRecurrentBackward(node: Node<RecurrentAttributes>, con
 
   const carry = allocateCarry(context, layout, dFinals);
   const dy = spreadOutputs(context, layout, dY);
+  const byToken =
+    layout.tokenTable && differentiatesByToken(node, layout.tokenTable, context) ? layout.tokenTable : null;
+  const tokenSums = parameters.map(
+    () => byToken && context.allocate('gradients by token', byToken.vocabulary * layout.G * P * WORD),
+  );
   const columnSums = parameters.map(() => context.allocate('column sums', layout.kernels.slots * P * WORD));
+  // Where the slots are the gates of the inputs and nothing else, the table has their sums.
+  const sumsTable = byToken !== null && layout.kernels.slots === layout.G;
   const windows = windowsOf(layout);
   for (const window of windows.toReversed()) {
     if (windows.length > 1) {
@@ -80,14 +89,15 @@ export function lowerPlainRecurrentBackward(node: Node<RecurrentAttributes>, con
       emitForwardSteps(context, layout, { ...residual, save: true }, window);
     }
     emitSteps(context, layout, residual, { dy, carry, wantsInitialH }, window);
-    emitInputGradient(context, layout, node.outputs[0]!, residual.gates, window);
+    if (!byToken) emitInputGradient(context, layout, node.outputs[0]!, residual.gates, window);
     parameters.forEach((direction, d) => {
       const gradients = gradientsOf(d);
       const of = (name: keyof typeof DIRECTION_INPUTS): Value => gradients[DIRECTION_INPUTS[name]]!;
       const part: Part = { d, window, accumulate: window !== windows.at(-1) };
-      emitInputWeightGradient(context, layout, of('weightIh'), residual.gates, part);
+      if (byToken) emitSumsByToken(context, layout, byToken, residual.gates, tokenSums[d]!, part);
+      else emitInputWeightGradient(context, layout, of('weightIh'), residual.gates, part);
       emitRecurrentWeightGradient(context, layout, of('weightHh'), residual, part);
-      if (context.isRead(of('biasIh')) || context.isRead(of('biasHh'))) {
+      if (!sumsTable && (context.isRead(of('biasIh')) || context.isRead(of('biasHh')))) {
         emitColumnSums(context, layout, residual.gates, columnSums[d]!, part);
       }
       if (direction.weightHr) emitProjectionGradient(context, layout, of('weightHr'), residual, part);
@@ -96,6 +106,21 @@ export function lowerPlainRecurrentBackward(node: Node<RecurrentAttributes>, con
   parameters.forEach((direction, d) => {
     const gradients = gradientsOf(d);
     const of = (name: keyof typeof DIRECTION_INPUTS): Value => gradients[DIRECTION_INPUTS[name]]!;
+    if (byToken) {
+      const table = tokenSums[d]!;
+      emitTokenWeightGradient(context, layout, byToken, of('weightIh'), table);
+      emitEmbeddingGradient(context, layout, byToken, node.outputs[0]!, table, d);
+      if (sumsTable && (context.isRead(of('biasIh')) || context.isRead(of('biasHh')))) {
+        emitReduceSum(context, {
+          x: table,
+          y: columnSums[d]!,
+          outer: 1,
+          reduced: byToken.vocabulary,
+          inner: layout.G * P,
+          label: layout.label,
+        });
+      }
+    }
     emitInitialGradients(context, layout, gradients.slice(DIRECTION_INPUTS.states), carry, d);
     emitBiasGradients(context, layout, of('biasIh'), of('biasHh'), columnSums[d]!);
     if (direction.peephole) emitPeepholeGradient(context, layout, d, of('peephole'), carry);
@@ -395,6 +420,81 @@ export function emitInputWeightGradient(
       b: { view: x, offset: windowStart(layout, d, window) * B * I, stride: I },
       c: { view: c, offset: gate * H * I, stride: I },
       accumulate,
+      label,
+    });
+  }
+}
+
+/** The gates' gradients of a window, summed by token: the gradient of the table of {@link TokenTable}. */
+function emitSumsByToken(
+  context: LoweringContext,
+  layout: Layout,
+  { tokens, vocabulary }: TokenTable,
+  gates: View,
+  sums: View,
+  { d, window, accumulate }: Part,
+): void {
+  const { B, G, P, kernels, label } = layout;
+  emitTokenSums(context, {
+    dy: gates,
+    dyOffset: gatesBegin(layout, window, d) + kernels.inputSlot * P,
+    dyStride: kernels.slots * P,
+    tokens: context.view(tokens),
+    tokenOffset: windowStart(layout, d, window) * B,
+    rows: (window.end - window.begin) * B,
+    width: G * P,
+    vocabulary,
+    dTable: sums,
+    accumulate,
+    label,
+  });
+}
+
+/** `dW_ih = dTableᵀ·E`. */
+function emitTokenWeightGradient(
+  context: LoweringContext,
+  layout: Layout,
+  { embedding, vocabulary }: TokenTable,
+  dWeight: Value,
+  table: View,
+): void {
+  if (!context.isRead(dWeight)) return;
+  const { I, H, P, G, label } = layout;
+  const c = context.destination(dWeight, 'dW_ih');
+  for (const { slot, gate, count } of split([{ slot: 0, gate: 0, count: G }], H === P)) {
+    emitMatmul(context, {
+      m: count * H,
+      n: I,
+      k: vocabulary,
+      a: { view: table, offset: slot * P, stride: G * P, transposed: true },
+      b: { view: context.view(embedding), stride: I },
+      c: { view: c, offset: gate * H * I, stride: I },
+      label,
+    });
+  }
+}
+
+/** `dE = dTable·W_ih`, each direction added: what the lookup's own backward operations would have computed. */
+function emitEmbeddingGradient(
+  context: LoweringContext,
+  layout: Layout,
+  { vocabulary }: TokenTable,
+  dX: Value,
+  table: View,
+  d: number,
+): void {
+  const { I, G, P, parameters, label } = layout;
+  const weight = padGates(context, layout, parameters[d]!.weightIh, { gates: G, columns: I, stride: I });
+  for (const { outputs } of context.consumers(dX)) {
+    if (!context.isRead(outputs[0])) continue;
+    emitMatmul(context, {
+      m: vocabulary,
+      n: I,
+      k: G * P,
+      a: { view: table, stride: G * P },
+      b: { view: weight, stride: I },
+      c: { view: context.destination(outputs[0]!, 'd table'), stride: I },
+      accumulate: d > 0,
       label,
     });
   }

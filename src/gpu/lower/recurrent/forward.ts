@@ -13,6 +13,7 @@ import type { View } from '../../memory.js';
 import { recurrentOutputKernel, recurrentProjectKernel } from '../../kernels/recurrent.js';
 import type { LoweringContext } from '../context.js';
 import { emitDropout } from '../dropout.js';
+import { emitLookup } from '../embedding.js';
 import { emitMatmul } from '../matmul.js';
 import {
   allocateSequences,
@@ -38,6 +39,7 @@ import {
   type SequenceDescription,
   type Window,
 } from './layout.js';
+import type { TokenTable } from './token-table.js';
 
 /** Up to this many batch rows, an invocation takes one row of them instead of eight. */
 const FEW_ROWS = 2;
@@ -97,14 +99,31 @@ export function lowerPlainRecurrent(node: Node<RecurrentAttributes>, context: Lo
   }
 }
 
-/** `x·W_ihᵀ + b_ih` of all steps of a window at once, into the slots of each direction. */
+/** `x·W_ihᵀ + b_ih` of all steps of a window at once, computed or looked up, into the slots of each direction. */
 export function emitInputProducts(
   context: LoweringContext,
   layout: Layout,
   gates: View,
   window: Window,
 ): void {
-  const { B, I, G, P, kernels, parameters, label } = layout;
+  const { B, I, G, P, kernels, parameters, tokenTable, label } = layout;
+  if (tokenTable) {
+    parameters.forEach((_, d) => {
+      emitLookup(context, {
+        table: tokenProducts(context, layout, tokenTable, d),
+        vocabulary: tokenTable.vocabulary,
+        width: G * P,
+        tokens: context.view(tokenTable.tokens),
+        tokenOffset: windowStart(layout, d, window) * B,
+        rows: (window.end - window.begin) * B,
+        y: gates,
+        yOffset: gatesBegin(layout, window, d) + kernels.inputSlot * P,
+        yStride: kernels.slots * P,
+        label,
+      });
+    });
+    return;
+  }
   const x = context.view(layout.x);
   parameters.forEach(({ weightIh, biasIh }, d) => {
     const weight = padGates(context, layout, weightIh, { gates: G, columns: I, stride: I });
@@ -120,6 +139,32 @@ export function emitInputProducts(
         offset: gatesBegin(layout, window, d) + kernels.inputSlot * P,
         stride: kernels.slots * P,
       },
+      label,
+    });
+  });
+}
+
+/** `E·W_ihᵀ + b_ih` of one direction, `[V, G·P]`; made again only when one of them has changed. */
+function tokenProducts(
+  context: LoweringContext,
+  layout: Layout,
+  { embedding, vocabulary }: TokenTable,
+  d: number,
+): View {
+  const { I, G, P, label } = layout;
+  const { weightIh, biasIh } = layout.parameters[d]!;
+  const b = padGates(context, layout, weightIh, { gates: G, columns: I, stride: I });
+  const bias = biasIh ? padGates(context, layout, biasIh, { gates: G, columns: 1, stride: 1 }) : null;
+  const sources = [embedding, weightIh, ...(biasIh ? [biasIh] : [])];
+  return context.packed(sources, 'by token', vocabulary * G * P * WORD, ([a], to) => {
+    emitMatmul(context, {
+      m: vocabulary,
+      n: G * P,
+      k: I,
+      a: { view: a!, stride: I },
+      b: { view: b, stride: I, transposed: true },
+      bias,
+      c: { view: to, stride: G * P },
       label,
     });
   });

@@ -14,6 +14,7 @@ import { alignUp, type View } from '../../memory.js';
 import { cellKernels, type CellKernels, type StepVariant } from './cells.js';
 import type { LoweringContext } from '../context.js';
 import { emitStridedCopy } from '../strided-copy.js';
+import { tokenTableOf, type TokenTable } from './token-table.js';
 
 /** Bytes of a number. */
 export const WORD = 4;
@@ -37,6 +38,8 @@ export interface Layout extends RecurrentSizes {
   readonly P: number;
   readonly Q: number;
   readonly x: Value;
+  /** What to look inputs up in, in place of `x`. */
+  readonly tokenTable: TokenTable | null;
   /** The inputs of each direction. */
   readonly parameters: readonly DirectionInputs<Value>[];
   readonly mask: Value | null;
@@ -70,6 +73,7 @@ export function layoutOf(node: Node<RecurrentAttributes>, recomputeAbove: number
     label,
     parameters,
     x: inputs[RECURRENT_INPUTS.x]!,
+    tokenTable: tokenTableOf(inputs[RECURRENT_INPUTS.x]!, attributes),
     kernels,
     P,
     Q,
