@@ -25,8 +25,12 @@ export interface DeviceOptions {
    * again in segments. By default as much as the device can bind at once.
    */
   readonly recomputeAbove?: number | undefined;
+  /** Whether to ask for timestamp queries where the adapter has them: for `GpuPlan.profile`. Default `false`. */
+  readonly timestamps?: boolean | undefined;
   readonly powerPreference?: 'low-power' | 'high-performance' | undefined;
 }
+
+const TIMESTAMPS: readonly GPUFeatureName[] = ['timestamp-query'];
 
 /** Requests an adapter and a device with the limits that large models need, or takes the caller's device. */
 export async function openDevice(options: DeviceOptions = {}): Promise<OpenedDevice> {
@@ -38,6 +42,7 @@ export async function openDevice(options: DeviceOptions = {}): Promise<OpenedDev
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   const device = await adapter.requestDevice({
     label: 'webgpu-rnn',
+    requiredFeatures: options.timestamps ? TIMESTAMPS.filter((name) => adapter.features.has(name)) : [],
     requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
   });
   return { device, owned: true, ...aboutAdapter(adapter.info) };

@@ -12,11 +12,13 @@ import type {
 } from '../graph/executor.js';
 import type { HostArray, Variable } from '../graph/value.js';
 import type { BufferPool, PooledBuffer } from './buffers.js';
-import { describeProgram, groupSteps } from './describe.js';
+import { describeProgram } from './describe.js';
+import { StepEncoder, type BoundDispatch, type BoundStep } from './encode.js';
 import { writeParameters, type Parameters, type ParameterValues } from './kernels/kernel.js';
 import type { ChoiceSite } from './lower/choice.js';
 import { planMemory, type Lifetime, type MemoryLayout, type Storage, type View } from './memory.js';
 import { PARAMETER_BYTES, type CompiledKernel, type PipelineCache } from './pipelines.js';
+import { groupProgram, profileGroups, type ProfileEntry } from './profile.js';
 import { dispatchesOf, lifetimesOf, type DispatchStep, type Program } from './program.js';
 import type { VariableStore } from './variables.js';
 
@@ -32,43 +34,12 @@ export interface PlanHost {
   onDispose(plan: GpuPlan): void;
 }
 
-/** A dispatch with everything bound. */
-interface BoundDispatch {
-  readonly pipeline: GPUComputePipeline;
-  readonly buffers: GPUBindGroup;
-  /** A list, because that is what encoding takes: made once, not at each run. */
-  readonly parameterOffset: readonly [number];
-  readonly workgroups: readonly [number, number, number];
-}
-
-interface BoundCopy {
-  readonly from: GPUBuffer;
-  readonly fromOffset: number;
-  readonly to: GPUBuffer;
-  readonly toOffset: number;
-  readonly bytes: number;
-}
-
-/** What a pass boundary separates: dispatches of one pass, or one copy. */
-type BoundStep = { readonly dispatch: BoundDispatch } | { readonly copy: BoundCopy };
-
 /** One output to bring to the host, and where its bytes are in the readback. */
 interface Readback {
   readonly name: string;
   readonly offset: number;
   readonly size: number;
   readonly dtype: 'float32' | 'int32';
-}
-
-/** Time spent in one kind of step, see {@link GpuPlan.profile}. */
-export interface ProfileEntry {
-  readonly kernel: string;
-  /** Whose work it is. */
-  readonly label: string;
-  /** Dispatches or copies in a row. */
-  readonly count: number;
-  readonly flops: number;
-  readonly milliseconds: number;
 }
 
 /** A plan on the GPU. */
@@ -159,7 +130,10 @@ export class GpuPlan implements Plan {
     const wanted = this.#wanted(options.read ?? []);
     const encoder = device.createCommandEncoder({ label: this.#program.name });
     this.#copyForeign(encoder, foreign);
-    this.#encodeSteps(encoder, this.#stalePackings(), this.#steps);
+    const steps = new StepEncoder(encoder, this.#parameterGroup);
+    steps.encode(this.#stalePackings());
+    steps.encode(this.#steps);
+    steps.end();
     this.#recordHistory(encoder);
     const readback = this.#encodeReadback(encoder, wanted, options.history ?? false);
     device.queue.submit([encoder.finish()]);
@@ -180,41 +154,25 @@ export class GpuPlan implements Plan {
   }
 
   /**
-   * Runs once with a submit for each kind of step in a row, and waits for each: milliseconds as the host sees
-   * them, the submit's own cost of some hundredths among them. Takes effect like any run.
+   * Runs once and times each kernel: on the device where it was opened with `timestamps`, else with a submit
+   * for each kind of step in a row, as the host sees it. Takes effect like any run.
    */
   async profile(feeds: Feeds = {}): Promise<ProfileEntry[]> {
     this.#checkUsable();
     const { device, variables } = this.#host;
     if (this.#epoch !== variables.epoch) this.#bind();
     const foreign = this.#writeInputs(feeds);
-    const time = async (encode: (encoder: GPUCommandEncoder) => void): Promise<number> => {
-      const encoder = device.createCommandEncoder({ label: `profile of ${this.#program.name}` });
-      encode(encoder);
-      await device.queue.onSubmittedWorkDone();
-      const begin = performance.now();
-      device.queue.submit([encoder.finish()]);
-      await device.queue.onSubmittedWorkDone();
-      return performance.now() - begin;
-    };
-    const entries: ProfileEntry[] = [];
-    const packing = await time((encoder) => {
+    if (foreign.length > 0) {
+      const encoder = device.createCommandEncoder({ label: this.#program.name });
       this.#copyForeign(encoder, foreign);
-      this.#encodeSteps(encoder, this.#stalePackings());
-    });
-    entries.push({
-      kernel: '(packing)',
-      label: '',
-      count: this.#packings.length,
-      flops: 0,
-      milliseconds: packing,
-    });
-    for (const { kernel, label, first, count, flops } of groupSteps(this.#program)) {
-      const milliseconds = await time((encoder) => {
-        this.#encodeSteps(encoder, this.#steps.slice(first, first + count));
-      });
-      entries.push({ kernel, label, count, flops, milliseconds });
+      device.queue.submit([encoder.finish()]);
     }
+    const steps = this.#stalePackings();
+    const packing = { kernel: '(packing)', label: '', count: steps.length, flops: 0, bytes: 0, steps };
+    const entries = await profileGroups(
+      { device, name: this.#program.name, parameters: this.#parameterGroup },
+      [packing, ...groupProgram(this.#program, this.#steps)],
+    );
     variables.touch(this.#updated);
     return entries;
   }
@@ -361,35 +319,6 @@ export class GpuPlan implements Plan {
     return this.#packings.flatMap(({ variables, packing, steps }) =>
       store.refreshPacked(variables, packing) ? steps : [],
     );
-  }
-
-  /** Encodes steps in order, dispatches in one pass as far as no copy comes between. */
-  #encodeSteps(encoder: GPUCommandEncoder, ...lists: readonly (readonly BoundStep[])[]): void {
-    let pass: GPUComputePassEncoder | null = null;
-    let pipeline: GPUComputePipeline | null = null;
-    let group: GPUBindGroup | null = null;
-    for (const steps of lists) {
-      for (const step of steps) {
-        if ('copy' in step) {
-          pass?.end();
-          pass = null;
-          const { from, fromOffset, to, toOffset, bytes } = step.copy;
-          encoder.copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
-          continue;
-        }
-        const bound = step.dispatch;
-        if (!pass) {
-          pass = encoder.beginComputePass();
-          pipeline = null;
-          group = null;
-        }
-        if (pipeline !== bound.pipeline) pass.setPipeline((pipeline = bound.pipeline));
-        if (group !== bound.buffers) pass.setBindGroup(0, (group = bound.buffers));
-        pass.setBindGroup(1, this.#parameterGroup, bound.parameterOffset);
-        pass.dispatchWorkgroups(bound.workgroups[0], bound.workgroups[1], bound.workgroups[2]);
-      }
-    }
-    pass?.end();
   }
 
   /** Checks and writes what the run is fed; returns the buffers to copy from on the device. */
