@@ -3,8 +3,10 @@ import { parseArgs } from 'node:util';
 import { ENTRANTS } from './entrants.js';
 import { WORKLOADS, type Workload } from './workloads.js';
 
+export type Runtime = 'chromium' | 'node' | 'deno';
 export type Adapter = 'auto' | 'gpu' | 'swiftshader';
 
+const RUNTIMES: readonly Runtime[] = ['chromium', 'node', 'deno'];
 const ADAPTERS: readonly Adapter[] = ['auto', 'gpu', 'swiftshader'];
 
 /** A command line, understood. */
@@ -13,10 +15,12 @@ export interface Command {
   readonly named: readonly string[] | null;
   /** Names of peers, or null for all. */
   readonly peers: readonly string[] | null;
+  readonly runtime: Runtime;
   readonly adapter: Adapter;
   /** For timing each workload, starting its contenders included. */
   readonly budgetSeconds: number;
   readonly json: boolean;
+  readonly profile: boolean;
   /** A file to append the report to. */
   readonly markdown: string | null;
 }
@@ -33,17 +37,22 @@ export function usage(): string {
 Races webgpu-rnn against its peers: same shapes, data and first weights, results compared first, then
 timed in turns in one run. Medians over the rounds.
 
-Workloads: ${Object.keys(WORKLOADS).join(', ')}.
-Without any: all of them that a software adapter can do, and all on a GPU.
+Workloads: ${[...Object.keys(WORKLOADS), SWEEP].join(', ')}.
+Without any: all of them that a software adapter can do, and all on a GPU; ${SWEEP} only by name.
 
   --peers all|none|NAME[,NAME…]  default all: ${Object.keys(ENTRANTS).join(', ')}
+  --runtime ${RUNTIMES.join('|')}   default chromium; peers other than PyTorch run in Chromium only
   --adapter ${ADAPTERS.join('|')}   which one Chromium gives WebGPU; default auto
   --budget SECONDS               a workload, its contenders' first steps included; default 100
+  --profile                      instead of racing: where our own time goes, kernel by kernel
   --json                         one JSON object on standard output; all else on standard error
   --markdown FILE                append the report to this file
   --help                         this list
 `;
 }
+
+/** The workload that is a curve, not a race. */
+export const SWEEP = 'sweep';
 
 /**
  * @returns null when help was asked for
@@ -52,7 +61,7 @@ Without any: all of them that a software adapter can do, and all on a GPU.
 export function parseCommand(args: readonly string[]): Command | null {
   const { values, positionals } = parse(args);
   if (values.help) return null;
-  const known = Object.keys(WORKLOADS);
+  const known = [...Object.keys(WORKLOADS), SWEEP];
   for (const name of positionals) {
     if (!known.includes(name)) {
       throw new UsageError(`there is no workload "${name}"; name some of ${known.join(', ')}`);
@@ -61,9 +70,11 @@ export function parseCommand(args: readonly string[]): Command | null {
   return {
     named: positionals.length > 0 ? [...new Set(positionals)] : null,
     peers: peersOf(values.peers),
+    runtime: choice('--runtime', values.runtime, RUNTIMES),
     adapter: choice('--adapter', values.adapter, ADAPTERS),
     budgetSeconds: seconds(values.budget),
     json: values.json,
+    profile: values.profile,
     markdown: values.markdown ?? null,
   };
 }
@@ -84,9 +95,11 @@ function parse(args: readonly string[]) {
       options: {
         // Given twice, the peers of both count.
         peers: { type: 'string', multiple: true, default: ['all'] },
+        runtime: { type: 'string', default: 'chromium' },
         adapter: { type: 'string', default: 'auto' },
         budget: { type: 'string', default: '100' },
         json: { type: 'boolean', default: false },
+        profile: { type: 'boolean', default: false },
         markdown: { type: 'string' },
         help: { type: 'boolean', default: false },
       },

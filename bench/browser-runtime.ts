@@ -3,6 +3,8 @@ import type { Page } from 'puppeteer';
 import { launchBrowser, type AdapterChoice } from '../scripts/browser.js';
 import { servePages } from '../scripts/serve.js';
 import type { Entrant, Sample } from './contender.js';
+import type { ProfileRun } from './page/main.js';
+import type { TrainingWorkload } from './workloads.js';
 
 /** Where contenders run. */
 export interface RaceRuntime {
@@ -12,15 +14,28 @@ export interface RaceRuntime {
   readonly adapter: string;
   /** Whether that adapter is software. */
   readonly software: boolean;
+  /** Whether the libraries of the web cannot run here. */
+  readonly onlyOwn: boolean;
   /** A contender at home here. */
   entrant(name: string, module: string, backend: string): Entrant;
+  /** Profiles our training step so many times. */
+  profile(workload: TrainingWorkload, times: number): Promise<ProfileRun>;
   close(): Promise<void>;
 }
 
-/** Opens the browser and the page. */
-export async function openBrowserRuntime(adapterChoice: AdapterChoice): Promise<RaceRuntime> {
+/**
+ * Opens the browser and the page.
+ * @param options.exactTimestamps whether the GPU's clock is not rounded to 100 µs, as pages see it otherwise
+ */
+export async function openBrowserRuntime(
+  adapterChoice: AdapterChoice,
+  options: { readonly exactTimestamps: boolean },
+): Promise<RaceRuntime> {
   const server = await servePages();
-  const browser = await launchBrowser({ adapter: adapterChoice });
+  const browser = await launchBrowser({
+    adapter: adapterChoice,
+    args: options.exactTimestamps ? ['--enable-webgpu-developer-features'] : [],
+  });
   const close = async (): Promise<void> => {
     await browser.close();
     await server.close();
@@ -45,6 +60,9 @@ export async function openBrowserRuntime(adapterChoice: AdapterChoice): Promise<
       description: await browser.version(),
       adapter,
       software: /swiftshader|llvmpipe|lavapipe|software|basic render/i.test(adapter),
+      onlyOwn: false,
+      profile: (workload, times) =>
+        page.evaluate((chosen, count) => window.bench!.profile(chosen, count), workload, times),
       entrant: (name, module, backend) => new PageEntrant(page, name, module, backend),
       close,
     };

@@ -1,7 +1,13 @@
 /** The same data and first weights for every contender, made from a seed. */
 import { Random } from '../src/index.js';
 import type { HostTensor } from './contender.js';
-import { gatesOf, type CtcWorkload, type GenerationWorkload, type TrainingWorkload } from './workloads.js';
+import {
+  gatesOf,
+  type CtcWorkload,
+  type GenerationWorkload,
+  type ProductWorkload,
+  type TrainingWorkload,
+} from './workloads.js';
 
 /** What a training step is fed. */
 export interface TrainingData {
@@ -57,9 +63,20 @@ export function createGenerationWeights(workload: GenerationWorkload): Weights {
   const { vocabSize, embeddingSize, hiddenSize, numLayers } = workload;
   const builder = new WeightsBuilder();
   builder.add('embedding.weight', [vocabSize, embeddingSize], 1);
-  builder.addLayers(4, embeddingSize, hiddenSize, numLayers);
+  // Larger weights than one would begin with, so that the text does not stand still.
+  builder.addLayers(4, embeddingSize, hiddenSize, numLayers, 3);
   builder.addOutput(hiddenSize, vocabSize);
   return builder.weights;
+}
+
+/** The character that generations begin with. */
+export const PROMPT = 7;
+
+/** Factors of a product workload. */
+export function createFactors({ m, k, n }: ProductWorkload): { left: Float32Array; right: Float32Array } {
+  const random = new Random(4);
+  const draw = (length: number): Float32Array => Float32Array.from({ length }, () => random.uniform(-1, 1));
+  return { left: draw(m * k), right: draw(k * n) };
 }
 
 /** Scores, labels and their counts of a CTC workload. */
@@ -92,8 +109,8 @@ class WeightsBuilder {
     this.weights.set(name, { shape, data });
   }
 
-  addLayers(gates: number, inputSize: number, hiddenSize: number, numLayers: number): void {
-    const bound = 1 / Math.sqrt(hiddenSize);
+  addLayers(gates: number, inputSize: number, hiddenSize: number, numLayers: number, scale = 1): void {
+    const bound = scale / Math.sqrt(hiddenSize);
     for (let index = 0; index < numLayers; index++) {
       const rows = gates * hiddenSize;
       this.add(`rnn.weight_ih_l${index}`, [rows, index === 0 ? inputSize : hiddenSize], bound);

@@ -13,6 +13,7 @@ export interface EntrantDescription {
 }
 
 const TRAINING = ['training'] as const;
+const TORCH = ['training', 'ctc'] as const;
 
 /** Peers by name. */
 export const ENTRANTS: Readonly<Record<string, EntrantDescription>> = {
@@ -32,6 +33,11 @@ export const ENTRANTS: Readonly<Record<string, EntrantDescription>> = {
   },
   'jax-webgpu': { where: 'page', module: 'jax', backend: 'webgpu', kinds: TRAINING, slow: true },
   'jax-wasm': { where: 'page', module: 'jax', backend: 'wasm', kinds: TRAINING, slow: false },
+  'ort-webgpu': { where: 'page', module: 'onnx', backend: 'webgpu', kinds: ['generation'], slow: false },
+  'torch-cpu': { where: 'python', module: 'torch', backend: 'cpu', kinds: TORCH, slow: false },
+  'torch-cuda': { where: 'python', module: 'torch', backend: 'cuda', kinds: TORCH, slow: false },
+  'torch-cuda-tf32': { where: 'python', module: 'torch', backend: 'cuda-tf32', kinds: TORCH, slow: false },
+  'plain-tile': { where: 'page', module: 'own', backend: 'plain-tile', kinds: ['product'], slow: false },
 };
 
 /** Which of the chosen peers can do a workload. */

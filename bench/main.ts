@@ -1,19 +1,15 @@
-/** `npm run bench`: opens a browser, races the contenders workload by workload, and prints the tables. */
+/** `npm run bench`: races webgpu-rnn against its peers and prints the tables. */
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { chosenWorkloads, parseCommand, usage, UsageError, type Command } from './arguments.js';
-import { openBrowserRuntime } from './browser-runtime.js';
-import type { Entrant } from './contender.js';
-import { ENTRANTS, peersFor } from './entrants.js';
-import { race } from './race.js';
-import { markdown, raceTable, toJson, type Report } from './report.js';
+import { parseCommand, usage, UsageError, type Command } from './arguments.js';
+import { markdown, toJson } from './report.js';
+import { runCommand } from './session.js';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 
-/** The lines that tell how far it is: on standard error, where they are in nobody's way. */
+/** How far it is: on standard error, where it is in nobody's way. */
 function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
@@ -31,37 +27,13 @@ function installPeers(): void {
 }
 
 async function run(command: Command): Promise<void> {
-  if (command.peers === null || command.peers.length > 0) installPeers();
-  const runtime = await openBrowserRuntime(command.adapter);
-  try {
-    const { software } = runtime;
-    const races: Report['races'][number][] = [];
-    for (const workload of chosenWorkloads(command, software)) {
-      const peers = peersFor(workload, { peers: command.peers, software });
-      const entrants: Entrant[] = [
-        runtime.entrant('webgpu-rnn', 'own', 'webgpu'),
-        ...peers.map((name) => runtime.entrant(name, ENTRANTS[name]!.module, ENTRANTS[name]!.backend)),
-      ];
-      const results = await race(workload, entrants, {
-        budgetMilliseconds: command.budgetSeconds * 1000,
-        say,
-      });
-      races.push({ workload, results });
-      if (!command.json) process.stdout.write(`${raceTable(workload, results)}\n\n`);
-    }
-    const report: Report = {
-      date: new Date().toISOString(),
-      command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
-      machine: `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores`,
-      runtime: runtime.description,
-      adapter: runtime.adapter,
-      races,
-    };
-    if (command.json) process.stdout.write(`${toJson(report)}\n`);
-    if (command.markdown !== null)
-      appendFileSync(fromWhereTheUserIs(command.markdown), `\n${markdown(report)}`);
-  } finally {
-    await runtime.close();
+  const wanted = command.peers === null || command.peers.length > 0;
+  if (wanted && command.runtime === 'chromium' && !command.profile) installPeers();
+  const print = command.json ? say : (part: string) => process.stdout.write(`${part}\n\n`);
+  const report = await runCommand(command, folder, { print, say });
+  if (command.json) process.stdout.write(`${toJson(report)}\n`);
+  if (command.markdown !== null) {
+    appendFileSync(fromWhereTheUserIs(command.markdown), `\n${markdown(report)}`);
   }
 }
 

@@ -1,4 +1,5 @@
 /** Tables of results in Markdown, and the same as one JSON object. */
+import { megabytes, number } from './numbers.js';
 import type { Result } from './race.js';
 import { flopsOf, leastBytes, leastTraffic, tableFlops, type Workload } from './workloads.js';
 
@@ -10,6 +11,8 @@ export interface Report {
   readonly runtime: string;
   readonly adapter: string;
   readonly races: readonly { readonly workload: Workload; readonly results: readonly Result[] }[];
+  /** Tables and sentences in Markdown, in the order in which they were found. */
+  readonly parts: readonly string[];
 }
 
 /** One workload's table. */
@@ -51,7 +54,15 @@ export function raceTable(workload: Workload, results: readonly Result[]): strin
       gpu ? number(gpu.objects) : '',
       gpu ? megabytes(gpu.bytes) : '',
       ...(flops > 0 ? [number(flops / ms.median / 1e6)] : []),
-      result.values.map((values) => number(values[0]!, 5)).join(', '),
+      result.values
+        .map((values) =>
+          values
+            .slice(0, 3)
+            .map((value) => number(value, 5))
+            .join(' '),
+        )
+        .filter(Boolean)
+        .join(', '),
     ];
   });
   const rule = header.map((_, index) => (index === 0 || index === header.length - 1 ? '---' : '--:'));
@@ -76,7 +87,7 @@ export function markdown(report: Report): string {
     `- ${report.runtime}, on ${report.machine}`,
     `- \`${report.command}\``,
     '',
-    ...report.races.flatMap(({ workload, results }) => [raceTable(workload, results), '']),
+    ...report.parts.flatMap((part) => [part, '']),
   ].join('\n');
 }
 
@@ -93,11 +104,11 @@ export function toJson(report: Report): string {
       timesOurs: (result.milliseconds?.median ?? NaN) / (results[0]!.milliseconds?.median ?? NaN),
     })),
   }));
-  return JSON.stringify({ ...report, races });
+  return JSON.stringify({ ...report, races, parts: undefined });
 }
 
 function unitOf({ kind }: Workload): string {
-  return { training: 'step', generation: 'character', product: 'product', ctc: 'run' }[kind];
+  return { training: 'step', generation: 'character', product: 'batch', ctc: 'run' }[kind];
 }
 
 function describe(workload: Workload): string {
@@ -120,7 +131,7 @@ function describe(workload: Workload): string {
       return `LSTM ${numLayers}×${hiddenSize}, embedding ${embeddingSize}, V ${vocabSize}, B 1, the likeliest character each time`;
     }
     case 'product':
-      return `[${workload.m},${workload.k}]·[${workload.k},${workload.n}], float32`;
+      return `${workload.count} products [${workload.m},${workload.k}]·[${workload.k},${workload.n}] a batch, float32`;
     case 'ctc':
       return `${workload.batchSize} sequences, T ${workload.sequenceLength}, ${workload.classes} classes, up to ${workload.labels} labels: loss and gradient`;
   }
@@ -153,17 +164,6 @@ function notes(results: readonly Result[]): string[] {
   return lines.length > 0 ? ['', ...lines] : [];
 }
 
-function megabytes(bytes: number): string {
-  return number(bytes / 1e6);
-}
-
 function ratio(value: number, base: number | undefined): string {
   return base === undefined ? '' : number(value / base);
-}
-
-/** Three digits, or as many as asked for; whole numbers in full. */
-function number(value: number, digits = 3): string {
-  if (!Number.isFinite(value)) return '–';
-  if (Number.isInteger(value) || Math.abs(value) >= 10 ** digits) return String(Math.round(value));
-  return String(Number(value.toPrecision(digits)));
 }

@@ -36,13 +36,17 @@ export interface GenerationWorkload {
   readonly large: boolean;
 }
 
-/** A product `[m,k]·[k,n]`. */
+/** How many characters contenders must agree on; the first unit of a generation writes so many. */
+export const FIRST_CHARACTERS = 16;
+
+/** `count` products `[m,k]·[k,n]`, one after another. */
 export interface ProductWorkload {
   readonly kind: 'product';
   readonly name: string;
   readonly m: number;
   readonly k: number;
   readonly n: number;
+  readonly count: number;
   readonly large: boolean;
 }
 
@@ -194,6 +198,30 @@ export const WORKLOADS: Readonly<Record<string, readonly Workload[]>> = {
   ),
   // FlashRNN's shape.
   long: [layer('long', { hiddenSize: 64, batchSize: 16, sequenceLength: 1024 })],
+  generate: [
+    { size: 256, layers: 1, large: false },
+    { size: 512, layers: 2, large: false },
+  ].map(({ size, layers, large }) => ({
+    kind: 'generation' as const,
+    name: `generate ${layers}×${size}`,
+    vocabSize: 65,
+    embeddingSize: 64,
+    hiddenSize: size,
+    numLayers: layers,
+    large,
+  })),
+  matmul: [{ kind: 'product', name: 'matmul 512×512×192', m: 512, k: 192, n: 512, count: 8, large: false }],
+  ctc: [
+    {
+      kind: 'ctc',
+      name: 'ctc',
+      batchSize: 32,
+      sequenceLength: 200,
+      classes: 29,
+      labels: 40,
+      large: false,
+    },
+  ],
 };
 
 /** Gates of a cell: row blocks of its weights. */
@@ -218,7 +246,7 @@ export function flopsOf(workload: Workload): number {
       return first + (numLayers - 1) * 16 * hiddenSize * hiddenSize + 2 * hiddenSize * vocabSize;
     }
     case 'product':
-      return 2 * workload.m * workload.k * workload.n;
+      return 2 * workload.m * workload.k * workload.n * workload.count;
     case 'ctc':
       // Not products but logarithms and exponentials: no figure would mean much.
       return 0;

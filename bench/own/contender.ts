@@ -1,13 +1,21 @@
 /** This project as a contender: which program does which workload. */
-import type { Contender, CreateContender } from '../contender.js';
+import type { CreateContender } from '../contender.js';
+import { createOwnCtc } from './ctc.js';
+import { createOwnGeneration } from './generation.js';
+import { createPlainTile } from './plain-tile.js';
+import { createOwnProduct } from './product.js';
 import { createOwnTraining } from './training.js';
 
-/** Ours, through the public API. */
-export const createOwn: CreateContender = async (backend, workload): Promise<Contender> => {
+/** Ours, through the public API; as `plain-tile`, the yardstick of products. */
+export const createOwn: CreateContender = async (backend, workload) => {
   switch (workload.kind) {
     case 'training':
       return createOwnTraining(workload);
-    default:
-      throw new Error(`webgpu-rnn does not do ${workload.name} on ${backend}`);
+    case 'generation':
+      return createOwnGeneration(workload);
+    case 'product':
+      return backend === 'plain-tile' ? createPlainTile(workload) : createOwnProduct(workload);
+    case 'ctc':
+      return createOwnCtc(workload);
   }
 };

@@ -1,9 +1,9 @@
 /** A training workload through the public API: layers, a loss and a trainer. */
 import {
   Adam,
-  createExecutor,
   crossEntropy,
   Embedding,
+  GpuExecutor,
   GRU,
   Linear,
   LSTM,
@@ -14,9 +14,11 @@ import {
   square,
   Trainer,
   type Batch,
-  type Executor,
+  type Feeds,
+  type GpuPlan,
   type Module,
   type Optimizer,
+  type Plan,
   type Value,
 } from '../../src/index.js';
 import type { Contender } from '../contender.js';
@@ -35,11 +37,23 @@ function createOptimizer({ optimizer, learningRate }: TrainingWorkload): Optimiz
   }
 }
 
-/** Makes the contender. Its unit of work is a training step on one batch, always the same. */
-export function createOwnTraining(workload: TrainingWorkload): Contender {
+/** A contender that can also say where its time goes. */
+export interface OwnTraining extends Contender {
+  /** One step, timed kernel by kernel; after `begin`. */
+  profile(): ReturnType<GpuPlan['profile']>;
+}
+
+/**
+ * Makes the contender. Its unit of work is a training step on one batch, always the same.
+ * @param options.timestamps whether to ask for the device's clock, for `profile`
+ */
+export function createOwnTraining(
+  workload: TrainingWorkload,
+  options: { readonly timestamps?: boolean } = {},
+): OwnTraining {
   const { cell, input, inputSize, hiddenSize, numLayers, vocabSize, predict, clipNorm } = workload;
   const { batchSize: B, sequenceLength: T } = workload;
-  let executor: Executor | null = null;
+  let executor: GpuExecutor | null = null;
   let trainer: Trainer | null = null;
   const { tokens, targets, features } = createData(workload);
   const weights = createWeights(workload);
@@ -51,7 +65,10 @@ export function createOwnTraining(workload: TrainingWorkload): Contender {
   };
 
   async function begin(): Promise<number[]> {
-    executor = await createExecutor({ backend: 'webgpu' });
+    executor = await GpuExecutor.create({
+      timestamps: options.timestamps,
+      powerPreference: 'high-performance',
+    });
     const sizes = { inputSize, hiddenSize, numLayers, returnSequences: predict === 'every', seed: 1 };
     const embedding =
       input === 'embedding' ? new Embedding({ vocabSize, embeddingSize: inputSize, seed: 1 }) : null;
@@ -91,6 +108,13 @@ export function createOwnTraining(workload: TrainingWorkload): Contender {
   return {
     begin,
     run,
+    async profile() {
+      const plan = (await trainer!.plan(batch)) as Plan & Pick<GpuPlan, 'profile'>;
+      const inputs = Object.entries(batch).map(([name, { data }]) => [name, data] as const);
+      const { learningRate } = workload;
+      const feeds: Feeds = { ...Object.fromEntries(inputs), learningRate, clipNorm, clipValue: 0 };
+      return plan.profile(feeds);
+    },
     async dispose() {
       trainer?.dispose();
       executor?.dispose();

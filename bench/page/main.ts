@@ -1,7 +1,9 @@
 /** The page that the race happens in: holds the contenders and times them, told by the runner what to do. */
 import type { Contender, CreateContender, Sample } from '../contender.js';
 import { createOwn } from '../own/contender.js';
-import type { Workload } from '../workloads.js';
+import { createOwnTraining } from '../own/training.js';
+import type { KernelTime } from '../profile-report.js';
+import type { TrainingWorkload, Workload } from '../workloads.js';
 import { countFor, gpuUse, watchGpu } from './gpu-use.js';
 
 declare global {
@@ -11,8 +13,18 @@ declare global {
       begin(name: string, module: string, backend: string, workload: Workload): Promise<Sample>;
       run(name: string, units: number): Promise<Sample>;
       dispose(name: string): Promise<void>;
+      /** Where the time of our training step goes: so many profiles. */
+      profile(workload: TrainingWorkload, times: number): Promise<ProfileRun>;
     };
   }
+}
+
+/** Profiles of one training step. */
+export interface ProfileRun {
+  readonly description: string;
+  /** Milliseconds of whole steps, each a run of its own. */
+  readonly steps: readonly number[];
+  readonly profiles: readonly (readonly KernelTime[])[];
 }
 
 watchGpu();
@@ -55,5 +67,23 @@ window.bench = {
     countFor(name);
     await contenders.get(name)?.dispose();
     contenders.delete(name);
+  },
+  async profile(workload, times) {
+    const contender = createOwnTraining(workload, { timestamps: true });
+    try {
+      await contender.begin();
+      await contender.run(3);
+      const steps: number[] = [];
+      const profiles: KernelTime[][] = [];
+      for (let time = 0; time < times; time++) {
+        const began = performance.now();
+        await contender.run(1);
+        steps.push(performance.now() - began);
+        profiles.push(await contender.profile());
+      }
+      return { description: contender.description, steps, profiles };
+    } finally {
+      await contender.dispose();
+    }
   },
 };

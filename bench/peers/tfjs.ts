@@ -1,8 +1,9 @@
 /** TensorFlow.js: Keras' layers in a sequential model, a loss, and its optimizers. */
 import type * as TensorFlow from '@tensorflow/tfjs';
 import type { Contender, CreateContender, HostTensor } from '../contender.js';
-import { createData, createWeights, oneHot } from '../data.js';
-import type { TrainingWorkload } from '../workloads.js';
+import { createData, createGenerationWeights, createWeights, oneHot, PROMPT, type Weights } from '../data.js';
+import { transposed } from '../onnx-model.js';
+import { FIRST_CHARACTERS, type GenerationWorkload, type TrainingWorkload } from '../workloads.js';
 
 declare global {
   interface Window {
@@ -37,14 +38,6 @@ export function loadTensorFlow(): Promise<NonNullable<Window['tf']>> {
   return loading;
 }
 
-function transpose({ shape, data }: HostTensor): HostTensor {
-  const [rows, columns] = shape as [number, number];
-  const result = new Float32Array(data.length);
-  for (let r = 0; r < rows; r++)
-    for (let c = 0; c < columns; c++) result[c * rows + r] = data[r * columns + c]!;
-  return { shape: [columns, rows], data: result };
-}
-
 /** Swaps the first two of three dimensions: `[T,B,…]` to `[B,T,…]`. */
 function batchFirst(data: Float32Array, T: number, B: number): Float32Array {
   const width = data.length / (T * B);
@@ -60,8 +53,84 @@ function batchFirst(data: Float32Array, T: number, B: number): Float32Array {
 export const createContender: CreateContender = async (backend, workload) => {
   const tf = await loadTensorFlow();
   if (workload.kind === 'training') return createTraining(tf, backend, workload);
+  if (workload.kind === 'generation') return createGeneration(tf, backend, workload);
   throw new Error(`TensorFlow.js does not do ${workload.name}`);
 };
+
+/** Weights in the order and layouts of Keras' layers. */
+function kerasWeights(tf: typeof TensorFlow, weights: Weights, numLayers: number): TensorFlow.Tensor[] {
+  const tensor = ({ shape, data }: HostTensor): TensorFlow.Tensor => tf.tensor(data, shape as number[]);
+  const list: TensorFlow.Tensor[] = [];
+  const embedding = weights.get('embedding.weight');
+  if (embedding) list.push(tensor(embedding));
+  for (let index = 0; index < numLayers; index++) {
+    list.push(tensor(transposed(weights.get(`rnn.weight_ih_l${index}`)!)));
+    list.push(tensor(transposed(weights.get(`rnn.weight_hh_l${index}`)!)));
+    // One bias stands for PyTorch's two.
+    const [one, other] = ['ih', 'hh'].map((part) => weights.get(`rnn.bias_${part}_l${index}`)!.data);
+    list.push(tf.tensor1d(one!.map((number, i) => number + other![i]!)));
+  }
+  const output = weights.get('output.weight');
+  if (output) list.push(tensor(transposed(output)), tensor(weights.get('output.bias')!));
+  return list;
+}
+
+/** A stateful model, one step a character, its next input chosen on the host from the logits. */
+function createGeneration(tf: typeof TensorFlow, backend: string, workload: GenerationWorkload): Contender {
+  const { vocabSize, embeddingSize, hiddenSize, numLayers } = workload;
+  let model: TensorFlow.Sequential;
+
+  async function begin(): Promise<number[]> {
+    await tf.setBackend(backend);
+    await tf.ready();
+    model = tf.sequential();
+    model.add(
+      tf.layers.embedding({ inputDim: vocabSize, outputDim: embeddingSize, batchInputShape: [1, 1] }),
+    );
+    for (let index = 0; index < numLayers; index++) {
+      model.add(
+        tf.layers.lstm({
+          units: hiddenSize,
+          stateful: true,
+          returnSequences: index < numLayers - 1,
+          recurrentActivation: 'sigmoid',
+          // Never used: the weights are given, and the default, orthogonal, takes minutes at this size.
+          recurrentInitializer: 'zeros',
+        }),
+      );
+    }
+    model.add(tf.layers.dense({ units: vocabSize }));
+    model.setWeights(kerasWeights(tf, createGenerationWeights(workload), numLayers));
+    return run(FIRST_CHARACTERS);
+  }
+
+  async function run(length: number): Promise<number[]> {
+    await tf.setBackend(backend);
+    model.resetStates();
+    const tokens: number[] = [];
+    let token = PROMPT;
+    for (let index = 0; index < length; index++) {
+      const logits = tf.tidy(() => model.predict(tf.tensor2d([token], [1, 1])) as TensorFlow.Tensor);
+      const numbers = (await logits.data()) as Float32Array;
+      logits.dispose();
+      token = numbers.indexOf(Math.max(...numbers));
+      tokens.push(token);
+    }
+    return tokens.slice(0, FIRST_CHARACTERS);
+  }
+
+  return {
+    begin,
+    run,
+    async dispose() {
+      await tf.setBackend(backend);
+      model.dispose();
+    },
+    get description() {
+      return `TensorFlow.js ${tf.version_core} ${backend}, initializers without cost`;
+    },
+  };
+}
 
 /**
  * Every call switches to this contender's backend first: the library has one at a time. Where the two
@@ -104,7 +173,7 @@ function createTraining(tf: typeof TensorFlow, backend: string, workload: Traini
     for (const layer of layers) model.add(layer);
     for (const weight of model.getWeights()) await weight.data();
     building = performance.now() - began;
-    model.setWeights(kerasWeights());
+    model.setWeights(kerasWeights(tf, weights, numLayers));
 
     const features = input === 'embedding' ? oneHot(data.tokens, vocabSize) : data.features;
     const width = input === 'embedding' ? vocabSize : inputSize;
@@ -142,25 +211,6 @@ function createTraining(tf: typeof TensorFlow, backend: string, workload: Traini
       });
     };
     return run(1);
-  }
-
-  function kerasWeights(): TensorFlow.Tensor[] {
-    const tensor = ({ shape, data: numbers }: HostTensor): TensorFlow.Tensor =>
-      tf.tensor(numbers, shape as number[]);
-    const list: TensorFlow.Tensor[] = [];
-    if (input === 'embedding') list.push(tensor(weights.get('embedding.weight')!));
-    for (let index = 0; index < numLayers; index++) {
-      list.push(tensor(transpose(weights.get(`rnn.weight_ih_l${index}`)!)));
-      list.push(tensor(transpose(weights.get(`rnn.weight_hh_l${index}`)!)));
-      // One bias stands for PyTorch's two.
-      const [one, other] = ['ih', 'hh'].map((part) => weights.get(`rnn.bias_${part}_l${index}`)!.data);
-      list.push(tf.tensor1d(one!.map((value, i) => value + other![i]!)));
-    }
-    if (vocabSize > 0) {
-      list.push(tensor(transpose(weights.get('output.weight')!)));
-      list.push(tensor(weights.get('output.bias')!));
-    }
-    return list;
   }
 
   async function run(steps: number): Promise<number[]> {

@@ -8,9 +8,11 @@ it('has defaults for everything', () => {
   expect(parseCommand([])).toEqual({
     named: null,
     peers: null,
+    runtime: 'chromium',
     adapter: 'auto',
     budgetSeconds: 100,
     json: false,
+    profile: false,
     markdown: null,
   });
 });
@@ -25,12 +27,26 @@ it('takes workloads, each once, and options', () => {
     '--peers',
     'jax-webgpu',
   ];
-  expect(parseCommand([...args, '--budget', '2.5', '--json', '--markdown', 'a.md'])).toEqual({
+  expect(
+    parseCommand([
+      ...args,
+      '--runtime',
+      'node',
+      '--budget',
+      '2.5',
+      '--json',
+      '--profile',
+      '--markdown',
+      'a.md',
+    ]),
+  ).toEqual({
     named: ['train-small', 'long'],
     peers: ['jax-wasm', 'tfjs-wasm', 'jax-webgpu'],
+    runtime: 'node',
     adapter: 'auto',
     budgetSeconds: 2.5,
     json: true,
+    profile: true,
     markdown: 'a.md',
   });
   expect(parseCommand(['--peers', 'none'])!.peers).toEqual([]);
@@ -40,6 +56,7 @@ it('takes workloads, each once, and options', () => {
 it.each([
   [['train-tiny'], 'there is no workload "train-tiny"'],
   [['--peers', 'keras'], 'there is no peer "keras"'],
+  [['--runtime', 'bun'], '--runtime bun: give one of chromium, node, deno'],
   [['--budget', '0'], '--budget 0: give a number of seconds above 0'],
   [['--budget', 'long'], '--budget long: give a number of seconds above 0'],
   [['--colour'], '--colour'],
@@ -62,6 +79,8 @@ it('leaves slow peers out of large workloads on software, unless they are named'
   expect(peersFor(large!, { peers: null, software: true })).not.toContain('tfjs-webgpu');
   expect(peersFor(large!, { peers: null, software: false })).toContain('tfjs-webgpu');
   expect(peersFor(large!, { peers: ['tfjs-webgpu'], software: true })).toEqual(['tfjs-webgpu']);
+  const [matmul] = WORKLOADS['matmul']!;
+  expect(peersFor(matmul!, { peers: ['tfjs-webgpu'], software: false })).toEqual([]);
 });
 
 it('names every workload and peer in its help', () => {

@@ -115,6 +115,7 @@ describe('report', () => {
       runtime: 'a browser',
       adapter: 'an adapter',
       races: [{ workload, results }],
+      parts: [raceTable(workload, results)],
     };
   };
 

@@ -33,6 +33,10 @@ it('counts three gates in four for a GRU', () => {
   expect(leastTraffic(gru) / leastTraffic(lstm)).toBe(0.75);
 });
 
+it('counts products as m·k·n multiplications and additions', () => {
+  expect(flopsOf(WORKLOADS['matmul']![0]!)).toBe(8 * 2 * 512 * 512 * 192);
+});
+
 describe('parameters', () => {
   const gru: TrainingWorkload = {
     ...named('train-charrnn'),

@@ -1,0 +1,42 @@
+/** Text written by `CharacterModel.generate`. */
+import { CharacterModel, GpuExecutor } from '../../src/index.js';
+import type { Contender } from '../contender.js';
+import { createGenerationWeights, PROMPT } from '../data.js';
+import { FIRST_CHARACTERS, type GenerationWorkload } from '../workloads.js';
+
+const FIRST_CODE = 48;
+
+/** Makes the contender. Its unit of work is a character. */
+export function createOwnGeneration(workload: GenerationWorkload): Contender {
+  const { vocabSize, embeddingSize, hiddenSize, numLayers } = workload;
+  const characters = Array.from({ length: vocabSize }, (_, token) => String.fromCharCode(FIRST_CODE + token));
+  let executor: GpuExecutor | null = null;
+  let model: CharacterModel | null = null;
+
+  async function begin(): Promise<number[]> {
+    executor = await GpuExecutor.create({ powerPreference: 'high-performance' });
+    const sizes = { cell: 'lstm', embeddingSize, hiddenSize, numLayers, seed: 1 } as const;
+    model = CharacterModel.create({ executor, characters, ...sizes });
+    model.network.loadState(executor, createGenerationWeights(workload));
+    return run(FIRST_CHARACTERS);
+  }
+
+  async function run(length: number): Promise<number[]> {
+    const prompt = characters[PROMPT]!;
+    let text = '';
+    for await (const part of model!.generate({ prompt, length, temperature: 0, seed: 1 })) text += part;
+    return Array.from(text.slice(0, FIRST_CHARACTERS), (character) => character.charCodeAt(0) - FIRST_CODE);
+  }
+
+  return {
+    begin,
+    run,
+    async dispose() {
+      model?.dispose();
+      executor?.dispose();
+    },
+    get description() {
+      return executor?.description ?? '';
+    },
+  };
+}
