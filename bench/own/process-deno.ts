@@ -1,4 +1,4 @@
 /** The process in Deno, which has WebGPU itself. */
 import { serve } from './process.js';
 
-await serve();
+await serve(true);

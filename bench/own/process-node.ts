@@ -7,4 +7,4 @@ Object.assign(globalThis, globals);
 const gpu = create([]);
 Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
 
-await serve();
+await serve(false);

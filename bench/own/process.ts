@@ -30,9 +30,12 @@ async function answer({ do: action, units, backend, workload }: Command): Promis
   return { milliseconds, units, values, gpu: gpuUse(), description: contender!.description };
 }
 
-/** Answers until standard input ends. */
-export async function serve(): Promise<void> {
-  watchGpu();
+/**
+ * Answers until standard input ends.
+ * @param watch whether calls into WebGPU can be counted: Dawn's in Node cannot be wrapped
+ */
+export async function serve(watch: boolean): Promise<void> {
+  if (watch) watchGpu();
   for await (const line of createInterface({ input: process.stdin })) {
     process.stdout.write(`${JSON.stringify(await answer(JSON.parse(line) as Command))}\n`);
   }
