@@ -90,6 +90,7 @@ export function describeProgram(
   program: Program,
   memory: MemoryLayout,
   lifetimes: ReadonlyMap<Storage, Lifetime>,
+  submits = 1,
 ): string {
   const runs = groupSteps(program);
   const dispatches = program.steps.filter(({ type }) => type === 'dispatch').length;
@@ -97,7 +98,7 @@ export function describeProgram(
   const owned = [...lifetimes].filter(([storage]) => memory.assignment.has(storage));
   const total = memory.buffers.reduce((sum, bytes) => sum + bytes, 0);
   return [
-    `plan "${program.name}": ${dispatches} dispatches, ${program.steps.length - dispatches} copies, 1 submit, ${short(flops)}FLOP`,
+    `plan "${program.name}": ${dispatches} dispatches, ${program.steps.length - dispatches} copies, ${submits} ${submits === 1 ? 'submit' : 'submits'}, ${short(flops)}FLOP`,
     '',
     ...table(
       ['step', 'times', 'kernel', 'layer', 'sizes', 'workgroups', 'bytes bound', 'FLOP'],

@@ -1,4 +1,4 @@
-/** A lowered graph made ready on a device: replaying it writes the inputs, encodes the list and submits once. */
+/** A lowered graph made ready on a device: replaying it writes the inputs, encodes the list and submits it. */
 import { ArgumentError, DisposedError, ShapeError } from '../graph/errors.js';
 import { HISTORY_CAPACITY } from '../graph/executor.js';
 import type {
@@ -20,6 +20,7 @@ import { planMemory, type Lifetime, type MemoryLayout, type Storage, type View }
 import { PARAMETER_BYTES, type CompiledKernel, type PipelineCache } from './pipelines.js';
 import { groupProgram, profileGroups, type ProfileEntry } from './profile.js';
 import { dispatchesOf, lifetimesOf, type DispatchStep, type Program } from './program.js';
+import { SubmitCuts } from './submit-cuts.js';
 import type { VariableStore } from './variables.js';
 
 /** What a plan needs of its executor. */
@@ -44,7 +45,9 @@ interface Readback {
 
 /** A plan on the GPU. */
 export class GpuPlan implements Plan {
-  readonly statistics: PlanStatistics;
+  readonly #figures: Omit<PlanStatistics, 'submits'>;
+  readonly #cuts: SubmitCuts;
+  readonly #done = (): Promise<unknown> => this.#host.device.queue.onSubmittedWorkDone();
   readonly #host: PlanHost;
   readonly #program: Program;
   readonly #kernels: ReadonlyMap<DispatchStep['kernel'], CompiledKernel>;
@@ -98,9 +101,9 @@ export class GpuPlan implements Plan {
     this.#updated = program.updated.map(({ variable }) => variable!);
     [this.#parameters, this.#parameterGroup] = this.#uploadParameters();
     const dispatches = dispatchesOf(program);
-    this.statistics = {
+    this.#cuts = SubmitCuts.of(program);
+    this.#figures = {
       dispatches: dispatches.length,
-      submits: 1,
       bytes: buffers.reduce((sum, { bytes }) => sum + bytes, 0),
       flops: dispatches.reduce((sum, { flops }) => sum + flops, 0),
     };
@@ -122,21 +125,36 @@ export class GpuPlan implements Plan {
     return new GpuPlan(host, program, new Map(compiled));
   }
 
+  /** `submits` may change over the first runs, see {@link SubmitCuts}. */
+  get statistics(): PlanStatistics {
+    return { ...this.#figures, submits: this.#cuts.submits };
+  }
+
   run(feeds: Feeds = {}, options: RunOptions = {}): Promise<RunResult> {
     this.#checkUsable();
     const { device, variables } = this.#host;
     if (this.#epoch !== variables.epoch) this.#bind();
     const foreign = this.#writeInputs(feeds);
     const wanted = this.#wanted(options.read ?? []);
-    const encoder = device.createCommandEncoder({ label: this.#program.name });
+    let encoder = device.createCommandEncoder({ label: this.#program.name });
     this.#copyForeign(encoder, foreign);
-    const steps = new StepEncoder(encoder, this.#parameterGroup);
+    let steps = new StepEncoder(encoder, this.#parameterGroup);
     steps.encode(this.#stalePackings());
-    steps.encode(this.#steps);
-    steps.end();
+    let first = 0;
+    for (const end of this.#cuts.ends) {
+      if (first > 0) {
+        device.queue.submit([encoder.finish()]);
+        encoder = device.createCommandEncoder({ label: this.#program.name });
+        steps = new StepEncoder(encoder, this.#parameterGroup);
+      }
+      steps.encode(this.#steps, first, end);
+      steps.end();
+      first = end;
+    }
     this.#recordHistory(encoder);
     const readback = this.#encodeReadback(encoder, wanted, options.history ?? false);
     device.queue.submit([encoder.finish()]);
+    this.#cuts.watch(this.#done);
     variables.touch(this.#updated);
     return readback ? readback() : EMPTY_RESULT;
   }
@@ -183,7 +201,7 @@ export class GpuPlan implements Plan {
   }
 
   describe(): string {
-    return describeProgram(this.#program, this.#memory, this.#lifetimes);
+    return describeProgram(this.#program, this.#memory, this.#lifetimes, this.#cuts.submits);
   }
 
   dispose(): void {
