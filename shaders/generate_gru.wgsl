@@ -1,13 +1,11 @@
 // One step of a GRU layer: r,z = σ(x·W_ihᵀ + h·W_hhᵀ + b), n = tanh(x·W_inᵀ + b_in + r⊙(h·W_hnᵀ + b_hn)),
 // h = (1−z)⊙n + z⊙h. Bindings and parameters are in lib/generate.wgsl.
 //
-// Workgroups: ⌈B·(H/4)·lanes / 64⌉.
+// Workgroups: ⌈B·(H/4) / 32⌉.
 
-var<workgroup> sums: array<array<vec4f, 64>, 4>;
-
-@compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
-  let place = place_of(workgroup.x, local);
+@compute @workgroup_size(32)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let place = place_of(id.x);
   let quads = params.hidden_quads;
   var r_sum = vec4f();
   var z_sum = vec4f();
@@ -16,7 +14,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   var begin = 0u;
   var end = params.input_quads;
   for (var part = 0u; part < 2u; part++) {
-    for (var k = begin + place.lane; k < end; k += params.lanes) {
+    for (var k = begin; k < end; k++) {
       let s = source(place, k);
       var at = place.quad + (vec4u(k * 4u) + vec4u(0u, 1u, 2u, 3u)) * (3u * quads);
       r_sum += mat4x4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]) * s;
@@ -32,20 +30,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     begin = end;
     end += quads;
   }
-  if (params.lanes > 1u) {
-    sums[0][local] = r_sum;
-    sums[1][local] = z_sum;
-    sums[2][local] = x_sum;
-    sums[3][local] = h_sum;
-    workgroupBarrier();
-    for (var other = local + 64u / params.lanes; other < 64u; other += 64u / params.lanes) {
-      r_sum += sums[0][other];
-      z_sum += sums[1][other];
-      x_sum += sums[2][other];
-      h_sum += sums[3][other];
-    }
-  }
-  if (place.lane == 0u && place.inside) {
+  if (place.inside) {
     let at = place.row * quads + place.quad;
     let r = safe_sigmoid(r_sum + bias(place, 0u, 3u));
     let z = safe_sigmoid(z_sum + bias(place, 1u, 3u));

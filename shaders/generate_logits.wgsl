@@ -1,11 +1,11 @@
 // logits[b,v] = h[b]·weight[v] + bias[v]
 //
 //   h       rows of K from h_at on, in vec4
-//   weight  [V, K], K padded to a multiple of four with zeros
+//   weight  [K, V], K and V padded to multiples of four with zeros
 //   bias    [V], read when has_bias
 //   logits  [B, V]; assigned
 //
-// One invocation computes one logit. Workgroups: ⌈B·V/64⌉, folded into two dimensions.
+// One invocation computes four logits of one row. Workgroups: ⌈B·⌈V/4⌉/32⌉, folded into two dimensions.
 
 struct Params {
   batch: u32,
@@ -21,20 +21,21 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> logits: array<f32>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(32)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) workgroups: vec3u, @builtin(local_invocation_index) local: u32) {
-  let i = linear_index(workgroup, workgroups, local, 64u);
-  if (i < params.batch * params.classes) {
-    let token = i % params.classes;
-    let row = params.h_at + i / params.classes * params.quads;
-    var sum = vec4f();
-    for (var k = 0u; k < params.quads; k++) {
-      sum += weight[token * params.quads + k] * h[row + k];
-    }
-    var logit = sum.x + sum.y + sum.z + sum.w;
+  let class_quads = (params.classes + 3u) / 4u;
+  let i = linear_index(workgroup, workgroups, local, 32u);
+  if (i >= params.batch * class_quads) {
+    return;
+  }
+  let quad = i % class_quads;
+  let row = i / class_quads;
+  let sum = logits_product(params.h_at + row * params.quads, quad, class_quads);
+  for (var token = quad * 4u; token < min(quad * 4u + 4u, params.classes); token++) {
+    var logit = sum[token & 3u];
     if (params.has_bias != 0u) {
       logit += bias[token];
     }
-    logits[i] = logit;
+    logits[row * params.classes + token] = logit;
   }
 }

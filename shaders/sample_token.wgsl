@@ -4,7 +4,7 @@
 //
 //   logits    [B, V]  given, or assigned
 //   h         rows of K from h_at on, in vec4; read when quads > 0
-//   weight    [V, K], K padded to a multiple of four with zeros; read when quads > 0
+//   weight    [K, V], K and V padded to multiples of four with zeros; read when quads > 0
 //   bias      [V], read when has_bias
 //   settings  whole numbers and, as bits, reals: temperature, top_k (0: all), top_p, the position drawn for less step
 //   seeds     [B, 2]
@@ -16,7 +16,7 @@
 
 struct Params {
   classes: u32,     // V
-  width: u32,       // ⌈V/64⌉
+  width: u32,       // ⌈V/64⌉; a multiple of four when quads > 0
   quads: u32,       // K/4; 0: the logits are given
   h_at: u32,
   has_bias: u32,
@@ -49,7 +49,7 @@ struct Cut {
 }
 
 var<workgroup> best_value: array<f32, 64>;
-var<workgroup> best_index: array<u32, 64>;
+var<workgroup> best_token: array<u32, 64>;
 var<workgroup> sums: array<f32, 64>;
 var<workgroup> bin_sums: array<f32, 1024>;    // [digit][invocation]
 var<workgroup> bin_counts: array<f32, 1024>;
@@ -88,26 +88,23 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
   let top_k = settings[params.top_k_at];
   let top_p = bitcast<f32>(settings[params.top_p_at]);
 
+  if (params.quads != 0u) {
+    for (var token = begin; token < end; token += 4u) {
+      let sum = logits_product(params.h_at + row * params.quads, token / 4u, (params.classes + 3u) / 4u);
+      for (var i = 0u; i < min(4u, end - token); i++) {
+        var logit = sum[i];
+        if (params.has_bias != 0u) {
+          logit += bias[token + i];
+        }
+        logits[first + token + i] = logit;
+      }
+    }
+  }
   var highest = -3.4028234e38;
-  var highest_token = 0u;
+  var highest_token = begin;
   var finite = true;
   for (var token = begin; token < end; token++) {
-    var logit = 0.0;
-    if (params.quads != 0u) {
-      var sum = vec4f();
-      let at = token * params.quads;
-      let from_row = params.h_at + row * params.quads;
-      for (var k = 0u; k < params.quads; k++) {
-        sum += weight[at + k] * h[from_row + k];
-      }
-      logit = sum.x + sum.y + sum.z + sum.w;
-      if (params.has_bias != 0u) {
-        logit += bias[token];
-      }
-      logits[first + token] = logit;
-    } else {
-      logit = logits[first + token];
-    }
+    let logit = logits[first + token];
     // By its bits: compilers may take it for granted that numbers are finite.
     finite = finite && (bitcast<u32>(logit) & 0x7f800000u) != 0x7f800000u;
     if (logit > highest) {
@@ -115,22 +112,23 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
       highest_token = token;
     }
   }
-  best_value[local] = highest;
-  best_index[local] = select(0xffffffffu, highest_token, finite);
-  workgroupBarrier();
-  for (var other = 0u; other < 64u; other++) {
-    finite = finite && best_index[other] != 0xffffffffu;
-    if (best_value[other] > highest || (best_value[other] == highest && best_index[other] < highest_token)) {
-      highest = best_value[other];
-      highest_token = best_index[other];
-    }
-  }
 
+  let cuts_number = top_k > 0u && top_k < params.classes;
+  let cuts_probability = top_p < 1.0;
+  if (temperature != 0.0 && (cuts_number || cuts_probability)) {
+    // The weights that are compared are relative to one maximum.
+    best_value[local] = highest;
+    workgroupBarrier();
+    for (var other = 0u; other < 64u; other++) {
+      highest = max(highest, best_value[other]);
+    }
+    workgroupBarrier();
+  }
   // Nothing is cut away. What the second stage keeps is kept only where the first one keeps it.
   var limit = Cut(0u, 0u, 0u, 0u, 0.0, 0u);
   var outer = limit;
   for (var stage = 0u; stage < 2u; stage++) {
-    let wanted = select((top_p < 1.0), (top_k > 0u) && (params.classes > top_k), stage == 0u);
+    let wanted = select(cuts_probability, cuts_number, stage == 0u);
     if (!wanted || temperature == 0.0) {
       continue;
     }
@@ -209,34 +207,50 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     }
   }
 
+  // What each invocation has, relative to its own maximum or to that of all.
   var sum = 0.0;
   if (temperature != 0.0) {
     for (var token = begin; token < end; token++) {
       let value = logits[first + token];
-      sum += select(0.0, weight_of(value, highest, temperature), is_kept(value, token, outer) && is_kept(value, token, limit));
+      if (is_kept(value, token, outer) && is_kept(value, token, limit)) {
+        sum += weight_of(value, highest, temperature);
+      }
     }
   }
+  best_value[local] = highest;
+  best_token[local] = select(0xffffffffu, highest_token, finite);
   sums[local] = sum;
   workgroupBarrier();
   if (local == 0u) {
+    let owners = min(64u, (params.classes + params.width - 1u) / params.width);
+    for (var other = 1u; other < owners; other++) {
+      finite = finite && best_token[other] != 0xffffffffu;
+      if (best_value[other] > highest) {
+        highest = best_value[other];
+        highest_token = best_token[other];
+      }
+    }
     var chosen = highest_token;
     if (temperature != 0.0) {
+      var total = 0.0;
+      for (var other = 0u; other < owners; other++) {
+        let share = sums[other] * weight_of(best_value[other], highest, temperature);
+        sums[other] = share;
+        total += share;
+      }
       let position = settings[params.position_at] + params.step;
       let random = threefry2x32(vec2u(seeds[2u * row], seeds[2u * row + 1u]), vec2u(position, 0u)).x >> 8u;
-      var total = 0.0;
-      for (var other = 0u; other < 64u; other++) {
-        total += sums[other];
-      }
       var rest = f32(random) * 0x1p-24 * total;
       // The last invocation that has any weight, unless an earlier one exceeds the rest.
       var owner = 0u;
-      for (var other = 0u; other < 64u; other++) {
-        if (sums[other] > 0.0) {
+      for (var other = 0u; other < owners; other++) {
+        let share = sums[other];
+        if (share > 0.0) {
           owner = other;
-          if (rest < sums[other]) {
+          if (rest < share) {
             break;
           }
-          rest -= sums[other];
+          rest -= share;
         }
       }
       for (var token = owner * params.width; token < min((owner + 1u) * params.width, params.classes); token++) {

@@ -7,14 +7,12 @@
 //   vectors  [2, G, H]  b_hh, b_ih
 //   states   h of every layer before this step and after it, c of every layer: [B, H] each
 //
-// lanes invocations share the sums of one batch row and four units, H/4 quads of which make a row.
-// A workgroup of 64 takes 64/lanes of them. H is padded to a multiple of four, with zeros.
+// One invocation computes one batch row of four units. H is padded to a multiple of four, with zeros.
 
 struct Params {
   batch: u32,         // B
   hidden_quads: u32,  // H/4
   input_quads: u32,   // length of x in vec4; 0 where the table holds products
-  lanes: u32,         // a divisor of 64
   vocabulary: u32,    // V
   row_quads: u32,     // from one row of the table to the next; 0: x is at x_at
   tokens_at: u32,
@@ -34,18 +32,15 @@ struct Params {
 
 // What one invocation works on.
 struct Place {
-  lane: u32,
-  slot: u32,    // which of the workgroup's
-  row: u32,     // batch row
-  quad: u32,
+  row: u32,   // batch row
+  quad: u32,  // of units
   inside: bool,
   table_row: u32,
+  x_at: u32,  // x and h of this batch row
+  h_at: u32,
 }
 
-fn place_of(workgroup: u32, local: u32) -> Place {
-  let slots = 64u / params.lanes;
-  let slot = local % slots;
-  let item = workgroup * slots + slot;
+fn place_of(item: u32) -> Place {
   let inside = item < params.batch * params.hidden_quads;
   let row = min(item / params.hidden_quads, params.batch - 1u);
   var table_row = 0u;
@@ -53,18 +48,19 @@ fn place_of(workgroup: u32, local: u32) -> Place {
     let token = clamp(tokens[params.tokens_at + row], 0, i32(params.vocabulary) - 1);
     table_row = u32(token) * params.row_quads;
   }
-  return Place(local / slots, slot, row, item % params.hidden_quads, inside, table_row);
+  let x_at = params.x_at + row * params.input_quads;
+  let h_at = params.h_read + row * params.hidden_quads;
+  return Place(row, item % params.hidden_quads, inside, table_row, x_at, h_at);
 }
 
 // Four numbers of x, then of h.
 fn source(place: Place, k: u32) -> vec4f {
-  if (k >= params.input_quads) {
-    return states[params.h_read + place.row * params.hidden_quads + k - params.input_quads];
+  let is_x = k < params.input_quads;
+  var value = states[select(place.h_at + k - params.input_quads, place.x_at + k, is_x)];
+  if (is_x && params.row_quads != 0u) {
+    value = table[place.table_row + k];
   }
-  if (params.row_quads != 0u) {
-    return table[place.table_row + k];
-  }
-  return states[params.x_at + place.row * params.input_quads + k];
+  return value;
 }
 
 // What a gate has beside the products.

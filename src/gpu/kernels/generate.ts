@@ -5,7 +5,13 @@ import generateLstmSource from '../../../shaders/generate_lstm.wgsl?raw';
 import generateRnnSource from '../../../shaders/generate_rnn.wgsl?raw';
 import sampleTokenSource from '../../../shaders/sample_token.wgsl?raw';
 import { defineKernel, type Kernel } from './kernel.js';
-import { activationsLibrary, generateLibrary, gridLibrary, threefryLibrary } from './libraries.js';
+import {
+  activationsLibrary,
+  generateLibrary,
+  gridLibrary,
+  logitsProductLibrary,
+  threefryLibrary,
+} from './libraries.js';
 
 const stepBindings = {
   tokens: 'read',
@@ -19,7 +25,6 @@ const stepParameters = {
   batch: 'u32',
   hidden_quads: 'u32',
   input_quads: 'u32',
-  lanes: 'u32',
   vocabulary: 'u32',
   row_quads: 'u32',
   tokens_at: 'u32',
@@ -61,7 +66,7 @@ export const generateLogitsKernel = defineKernel({
   name: 'generate_logits',
   file: 'generate_logits.wgsl',
   code: generateLogitsSource,
-  libraries: [gridLibrary],
+  libraries: [logitsProductLibrary, gridLibrary],
   bindings: { h: 'read', weight: 'read', bias: 'read', logits: 'read_write' },
   parameters: { batch: 'u32', classes: 'u32', quads: 'u32', h_at: 'u32', has_bias: 'u32' },
 });
@@ -70,7 +75,7 @@ export const sampleTokenKernel = defineKernel({
   name: 'sample_token',
   file: 'sample_token.wgsl',
   code: sampleTokenSource,
-  libraries: [threefryLibrary],
+  libraries: [logitsProductLibrary, threefryLibrary],
   bindings: {
     logits: 'read_write',
     h: 'read',

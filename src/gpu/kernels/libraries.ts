@@ -3,6 +3,7 @@ import activationsSource from '../../../shaders/lib/activations.wgsl?raw';
 import generateSource from '../../../shaders/lib/generate.wgsl?raw';
 import gridSource from '../../../shaders/lib/grid.wgsl?raw';
 import matmulSource from '../../../shaders/lib/matmul.wgsl?raw';
+import logitsProductSource from '../../../shaders/lib/logits_product.wgsl?raw';
 import recurrentActivationsSource from '../../../shaders/lib/recurrent_activations.wgsl?raw';
 import recurrentBackwardSource from '../../../shaders/lib/recurrent_backward.wgsl?raw';
 import recurrentForwardSource from '../../../shaders/lib/recurrent_forward.wgsl?raw';
@@ -70,6 +71,10 @@ export const recurrentNormMomentsLibrary: ShaderLibrary = {
 export const recurrentStateLibrary: ShaderLibrary = {
   file: 'lib/recurrent_state.wgsl',
   code: recurrentStateSource,
+};
+export const logitsProductLibrary: ShaderLibrary = {
+  file: 'lib/logits_product.wgsl',
+  code: logitsProductSource,
 };
 export const rowReduceLibrary: ShaderLibrary = { file: 'lib/row_reduce.wgsl', code: rowReduceSource };
 export const threefryLibrary: ShaderLibrary = { file: 'lib/threefry.wgsl', code: threefrySource };

@@ -28,8 +28,6 @@ const WORD = 4;
 const TABLE_BYTES = 2 ** 24;
 /** Multiplications up to which the logits are made by the workgroup that draws. */
 const DRAWN_PRODUCT = 2 ** 15;
-/** Invocations that a step should have at least, if need be by sharing each sum among several. */
-const INVOCATIONS = 256;
 
 const KERNELS = { lstm: generateLstmKernel, gru: generateGruKernel, rnn: generateRnnKernel } as const;
 
@@ -89,7 +87,6 @@ export const lowerGenerate = defineLowering({
     }
     const layers = Array.from({ length: L }, (_, l) => planLayer(context, sizes, inputs, l, label));
     const output = writes ? planOutput(context, sizes, inputs, label) : null;
-    const lanes = lanesFor(B * quads);
 
     for (let t = 0; t < length; t++) {
       layers.forEach(({ table, weight, vectors, inputQuads, rowQuads }, l) => {
@@ -101,7 +98,6 @@ export const lowerGenerate = defineLowering({
             batch: B,
             hidden_quads: quads,
             input_quads: inputQuads,
-            lanes,
             vocabulary: V,
             row_quads: rowQuads,
             tokens_at: tokensAt + t * B,
@@ -111,7 +107,7 @@ export const lowerGenerate = defineLowering({
             c_at: at('c', 0, l),
             relu: activation === 'relu',
           },
-          workgroups: [Math.ceil((B * quads * lanes) / 64), 1, 1],
+          workgroups: [Math.ceil((B * quads) / 32), 1, 1],
           label,
           detail: `t=${t} [${B},${4 * inputQuads + H}]·[${4 * inputQuads + H},${G * H}]`,
           flops: 2 * B * G * P * (4 * inputQuads + P) + 10 * B * G * P,
@@ -152,13 +148,6 @@ export const lowerGenerate = defineLowering({
     );
   },
 });
-
-/** How many invocations share the sums of four units. */
-function lanesFor(items: number): number {
-  let lanes = 1;
-  while (lanes < 64 && items * lanes < INVOCATIONS) lanes *= 2;
-  return lanes;
-}
 
 /** Weights, biases and input of one layer. */
 function planLayer(
@@ -303,6 +292,23 @@ function padRows(context: LoweringContext, matrix: Value, label: string): View {
   });
 }
 
+/** The transposed weight `[P, V]`, both padded to multiples of four. */
+function packOutput(context: LoweringContext, weight: Value, label: string): View {
+  const [V, H] = weight.shape as readonly [number, number];
+  const [rows, columns] = [alignUp(H, 4), alignUp(V, 4)];
+  return context.packed([weight], 'transposed, padded', rows * columns * WORD, ([from], to) => {
+    emitStridedCopy(context, {
+      from: from!,
+      to,
+      size: [rows, columns],
+      fromSize: [H, V],
+      fromStride: [1, H],
+      toStride: [columns, 1],
+      label,
+    });
+  });
+}
+
 /** What the drawing of tokens needs. */
 function planOutput(
   context: LoweringContext,
@@ -320,7 +326,7 @@ function planOutput(
   const bias = inputs.get('outputBias');
   return {
     product: {
-      weight: padRows(context, of('outputWeight'), label),
+      weight: packOutput(context, of('outputWeight'), label),
       bias: bias ? context.view(bias) : null,
       quads: P / 4,
     },
@@ -350,7 +356,7 @@ function emitLogits(
   context.dispatch(generateLogitsKernel, {
     buffers: { h, weight, bias: bias ?? context.nothing('read'), logits },
     parameters: { batch: B, classes: V, quads, h_at: at, has_bias: bias !== null },
-    workgroups: foldWorkgroups(B * V, 64),
+    workgroups: foldWorkgroups(B * Math.ceil(V / 4), 32),
     label,
     detail: `[${B},${4 * quads}]·[${4 * quads},${V}]`,
     flops: 8 * B * V * quads,

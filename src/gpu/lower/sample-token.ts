@@ -7,7 +7,7 @@ import { defineLowering, type LoweringContext } from './context.js';
 /** Invocations of a workgroup. */
 const LANES = 64;
 
-/** A product that makes the logits: `h·weightᵀ + bias`, rows in vec4. */
+/** A product that makes the logits, `h·weight + bias`; the weight is `[K, V]`, both padded to multiples of four. */
 export interface LogitsProduct {
   readonly h: View;
   /** Where its rows begin, in vec4. */
@@ -86,7 +86,8 @@ export function emitSampleToken(
     },
     parameters: {
       classes,
-      width: Math.ceil(classes / LANES),
+      // Products are made four at a time.
+      width: product ? 4 * Math.ceil(classes / LANES / 4) : Math.ceil(classes / LANES),
       quads: product?.quads ?? 0,
       h_at: product?.at ?? 0,
       has_bias: !!product?.bias,

@@ -11,11 +11,13 @@ import {
   ShapeError,
   TextError,
 } from '../../../src/graph/errors.js';
+import { Graph } from '../../../src/graph/graph.js';
 import { parseSafetensors, writeSafetensors } from '../../../src/io/safetensors.js';
 import { Adam } from '../../../src/optim/adam.js';
 import {
   CharacterModel,
   type CharacterModelOptions,
+  type GenerateBatchOptions,
   type GenerateOptions,
 } from '../../../src/text/character-model.js';
 import type { FitProgress } from '../../../src/text/character-training.js';
@@ -291,6 +293,47 @@ describe('CharacterModel.generate', () => {
     expect(Array.from(text).length).toBe(20);
   });
 
+  it('writes the same however long the text is to be, and from whichever prompt was before', async () => {
+    const model = createModel();
+    const options = { prompt: '床前明月光，疑是地上霜。举头望明月', temperature: 2, seed: 5 };
+    const long = await write(model, { ...options, length: 500 });
+    for (const length of [1, 2, 5, 6, 21, 22, 84, 85, 86, 341, 342]) {
+      const text = Array.from(await write(model, { ...options, length }));
+      expect(text.length).toBe(length);
+      expect(text).toEqual(Array.from(long).slice(0, length));
+    }
+    expect(await write(createModel(), { ...options, length: 500 })).toBe(long);
+  });
+
+  it('hears its whole prompt, however long', async () => {
+    const model = createModel();
+    await model.fit(TEXT, SHORT);
+    const prompt = TEXT.repeat(4);
+    const options = { length: 12, temperature: 0.5, seed: 5 };
+    const text = await write(model, { ...options, prompt });
+    // Temperature 0 would tell little of an untrained network; the states do.
+    expect(text).toBe(await write(model, { ...options, prompt }));
+    expect(text).not.toBe(await write(model, { ...options, prompt: prompt.slice(-1), seed: 6 }));
+  });
+
+  it('draws from what the network predicts', async () => {
+    const model = createModel();
+    await model.fit(TEXT, { ...SHORT, steps: 40 });
+    const text = await write(model, { prompt: '举头', length: 30, temperature: 0 });
+    const graph = new Graph('prediction');
+    const read = model.tokenizer.encode(`举头${text.slice(0, -1)}`, 'text');
+    const tokens = graph.input('tokens', [read.length, 1], 'int32');
+    graph.output('logits', model.network.forward(tokens).logits);
+    const plan = await model.executor.compile(graph);
+    const { outputs } = await plan.run({ tokens: read }, { read: ['logits'] });
+    const V = model.tokenizer.size;
+    const best = Array.from({ length: 30 }, (_, i) => {
+      const logits = Array.from(outputs['logits']!.subarray((i + 1) * V, (i + 2) * V));
+      return model.tokenizer.characters[logits.indexOf(Math.max(...logits))];
+    });
+    expect(text).toBe(best.join(''));
+  });
+
   it('stops when its signal asks, and is usable again', async () => {
     const model = createModel();
     const controller = new AbortController();
@@ -304,6 +347,23 @@ describe('CharacterModel.generate', () => {
     await expect(run()).rejects.toThrow(AbortError);
     expect(written.length).toBe(5);
     expect(Array.from(await write(model, { length: 4 })).length).toBe(4);
+  });
+
+  it('is stopped while it reads a long prompt', async () => {
+    const model = createModel();
+    const controller = new AbortController();
+    const writing = write(model, { prompt: TEXT.repeat(50), length: 1, signal: controller.signal });
+    controller.abort();
+    await expect(writing).rejects.toThrow(AbortError);
+  });
+
+  it('says so when a logit is not finite', async () => {
+    const model = createModel();
+    const state = await model.network.state(model.executor);
+    state.get('output.weight')!.data.fill(3e38);
+    state.get('rnn.bias_hh_l0')!.data.fill(9);
+    model.network.loadState(model.executor, state);
+    await expect(write(model, { length: 3 })).rejects.toThrow(NonFiniteError);
   });
 
   it('may be left early', async () => {
@@ -328,6 +388,48 @@ describe('CharacterModel.generate', () => {
     const model = createModel();
     expect(() => model.generate(options)).toThrow(type);
     expect(() => model.generate(options)).toThrow(message);
+  });
+});
+
+describe('CharacterModel.generateBatch', () => {
+  async function writeBatch(model: CharacterModel, options: GenerateBatchOptions): Promise<string[]> {
+    const texts = new Array<string>(options.samples).fill('');
+    for await (const characters of model.generateBatch(options)) {
+      expect(characters.length).toBe(options.samples);
+      characters.forEach((character, i) => (texts[i] += character));
+    }
+    return texts;
+  }
+
+  it.each(['lstm', 'gru', 'rnn'] as const)('%s: writes what single calls would', async (cell) => {
+    const model = createModel({ cell, numLayers: 2 });
+    const options = { prompt: '举头', length: 30, temperature: 1.5, topK: 9, topP: 0.9 };
+    const texts = await writeBatch(model, { ...options, samples: 3, seed: 7 });
+    for (const [i, text] of texts.entries()) {
+      expect(text).toBe(await write(model, { ...options, seed: 7 + i }));
+    }
+    expect(new Set(texts).size).toBe(3);
+  });
+
+  it('stops when its signal asks, and is usable again with other numbers of samples', async () => {
+    const model = createModel();
+    const signal = AbortSignal.abort();
+    await expect(writeBatch(model, { samples: 2, length: 4, signal })).rejects.toThrow(AbortError);
+    for (const samples of [2, 1, 5, 3, 4, 6, 2]) {
+      const texts = await writeBatch(model, { samples, length: 4 });
+      expect(texts.map((text) => Array.from(text).length)).toEqual(new Array<number>(samples).fill(4));
+    }
+    model.dispose();
+    expect(model.memory().bytesInUse).toBe(0);
+  });
+
+  it.each<[object, RegExp]>([
+    [{}, /samples is undefined/],
+    [{ samples: 0 }, /samples is 0/],
+    [{ samples: 2, topP: 2 }, /topP/],
+    [{ samples: 2, batch: 2 }, /no option "batch"/],
+  ])('refuses %j at the call', (options, message) => {
+    expect(() => createModel().generateBatch(options as GenerateBatchOptions)).toThrow(message);
   });
 });
 
