@@ -23,8 +23,8 @@ export const sampleTokenKernel = defineKernel(
     const [B, V] = call.shape(AT.logits) as readonly [number, number];
     // As a GPU holds them, so that both keep the same tokens.
     const temperature = Math.fround(call.real(AT.temperature)[0]!);
-    const topP = Math.fround(call.real(AT.topP)[0]!);
-    const topK = call.int(AT.topK)[0]!;
+    const topP = Math.fround(call.optional(AT.topP)?.[0] ?? 1);
+    const topK = call.node.inputs[AT.topK] ? call.int(AT.topK)[0]! : 0;
     const words = new Uint32Array(2);
     const tokens = call.arena.int(B);
     for (let b = 0; b < B; b++) {

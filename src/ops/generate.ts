@@ -178,9 +178,9 @@ export function writeTokens(inputs: WriteTokensInputs, label = ''): { tokens: Va
   const { token, outputWeight, outputBias = null, sampler, length } = inputs;
   const given = new Map<string, Value>([
     ['token', token],
-    ...samplerInputs(sampler).map((value, i) => [COMMON[1 + i]!, value] as const),
     ['outputWeight', outputWeight],
   ]);
+  samplerInputs(sampler).forEach((value, i) => value && given.set(COMMON[1 + i]!, value));
   if (outputBias) given.set('outputBias', outputBias);
   const { states, tokens } = record(inputs, given, { length, writes: true }, label);
   return { tokens: tokens!, states };
@@ -252,14 +252,14 @@ function recordStep(
   );
   if (writes) {
     const logits = linear(reshape(x, [B, H]), of('outputWeight'), values.get('outputBias') ?? null, label);
-    const [temperature, topK, topP, seeds, position] = COMMON.slice(1, 6).map(of) as [
-      Value,
-      Value,
-      Value,
-      Value,
-      Value,
-    ];
-    graph.output('token', drawTokens(logits, { temperature, topK, topP, seeds, position }, label));
+    const sampler = {
+      temperature: of('temperature'),
+      topK: values.get('topK') ?? null,
+      topP: values.get('topP') ?? null,
+      seeds: of('seeds'),
+      position: of('position'),
+    };
+    graph.output('token', drawTokens(logits, sampler, label));
   }
   return graph;
 }

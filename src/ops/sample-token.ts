@@ -26,14 +26,15 @@ export function checkSampler(
   batch: number,
 ): void {
   checkSameShape(culprit, 'temperature', typed(culprit, inputs, first, 'temperature'), []);
-  checkSameShape(culprit, 'topK', typed(culprit, inputs, first + 1, 'topK', 'int32'), []);
-  checkSameShape(culprit, 'topP', typed(culprit, inputs, first + 2, 'topP'), []);
+  if (inputs[first + 1])
+    checkSameShape(culprit, 'topK', typed(culprit, inputs, first + 1, 'topK', 'int32'), []);
+  if (inputs[first + 2]) checkSameShape(culprit, 'topP', typed(culprit, inputs, first + 2, 'topP'), []);
   checkSameShape(culprit, 'seeds', typed(culprit, inputs, first + 3, 'seeds', 'int32'), [batch, 2], 'B,2');
   checkSameShape(culprit, 'position', typed(culprit, inputs, first + 4, 'position', 'int32'), []);
 }
 
 /**
- * `[logits[B,V], temperature[], topK int32[], topP[], seeds int32[B,2], position int32[]] → [tokens int32[B]]`.
+ * `[logits[B,V], temperature[], topK int32[]|null, topP[]|null, seeds int32[B,2], position int32[]] → [tokens int32[B]]`.
  *
  * A token v has the weight `exp((logit(v) − max)/temperature)`, all of them reals of float32. In order of falling
  * logits, the lower token first among equals, those are kept that come before the topK-th and then, of these, the
@@ -67,10 +68,10 @@ export const sampleTokenOperation = defineOperation<SampleTokenAttributes>({
 export interface Sampler {
   /** Scalar. Divides the logits; 0 takes the likeliest token. */
   readonly temperature: Value;
-  /** int32 scalar: only the K likeliest; 0, or V and more, for all. */
-  readonly topK: Value;
-  /** Scalar in (0, 1]: only the likeliest that together reach this probability; 1 for all. */
-  readonly topP: Value;
+  /** int32 scalar: only the K likeliest; 0, or V and more, for all. Not cut by default, which is quicker. */
+  readonly topK?: Value | null;
+  /** Scalar in (0, 1]: only the likeliest that together reach this probability; 1, the default, for all. */
+  readonly topP?: Value | null;
   /** int32 `[B,2]`: the two words of each row's seed, lower first. */
   readonly seeds: Value;
   /** int32 scalar: how many tokens were drawn before with these seeds. */
@@ -78,8 +79,8 @@ export interface Sampler {
 }
 
 /** The inputs of a {@link Sampler} in the operations' order. */
-export function samplerInputs({ temperature, topK, topP, seeds, position }: Sampler): Value[] {
-  return [temperature, topK, topP, seeds, position];
+export function samplerInputs({ temperature, topK, topP, seeds, position }: Sampler): (Value | null)[] {
+  return [temperature, topK ?? null, topP ?? null, seeds, position];
 }
 
 /**

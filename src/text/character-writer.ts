@@ -25,6 +25,8 @@ export interface WriteSettings extends SamplingOptions {
 interface RunKey extends Readonly<Record<string, number | boolean>> {
   readonly length: number;
   readonly writes: boolean;
+  /** Whether only some tokens may be drawn. */
+  readonly cuts: boolean;
 }
 
 /** Writes a number of samples side by side. Each writer has a state of its own. */
@@ -54,7 +56,7 @@ export class CharacterWriter {
     });
   }
 
-  #record(graph: Graph, { length, writes }: RunKey): void {
+  #record(graph: Graph, { length, writes, cuts }: RunKey): void {
     const { samples } = this;
     const network: GenerateNetwork = this.#network.describe(graph, this.#state.read(graph));
     if (!writes) {
@@ -72,8 +74,7 @@ export class CharacterWriter {
         outputBias: output.bias && graph.read(output.bias),
         sampler: {
           temperature: graph.scalar('temperature'),
-          topK: graph.scalar('topK', 'int32'),
-          topP: graph.scalar('topP'),
+          ...(cuts && { topK: graph.scalar('topK', 'int32'), topP: graph.scalar('topP') }),
           seeds: graph.input('seeds', [samples, 2], 'int32'),
           position: graph.scalar('position', 'int32'),
         },
@@ -97,7 +98,7 @@ export class CharacterWriter {
     for (let at = 0; at < given.length;) {
       proceed();
       const length = SIZES.findLast((size) => size <= given.length - at && size <= 64)!;
-      const plan = await this.#plans.get({ length, writes: false });
+      const plan = await this.#plans.get({ length, writes: false, cuts: false });
       proceed();
       const tokens = new Int32Array(length * samples);
       for (let t = 0; t < length; t++) tokens.fill(given[at + t]!, t * samples, (t + 1) * samples);
@@ -121,14 +122,18 @@ export class CharacterWriter {
   ): AsyncGenerator<Int32Array, void, undefined> {
     const { temperature = 1, topK = 0, topP = 1, seeds } = settings;
     const words = Int32Array.from(seeds.flatMap((seed) => [seed >>> 0, Math.floor(seed / 2 ** 32)]));
-    const feeds = { temperature: Math.min(temperature, 1e30), topK: Math.min(topK, 2 ** 31 - 1), topP };
+    const cuts = (topK > 0 && topK < this.#network.embedding.vocabSize) || topP < 1;
+    const feeds = {
+      temperature: Math.min(temperature, 1e30),
+      ...(cuts && { topK: Math.min(topK, 2 ** 31 - 1), topP }),
+    };
     let submitted = 0;
     let runs = 0;
     const next = async (): Promise<Run | null> => {
       if (submitted >= length) return null;
       proceed();
       const size = this.#sizeFor(length - submitted, runs++);
-      const plan = await this.#plans.get({ length: size, writes: true });
+      const plan = await this.#plans.get({ length: size, writes: true, cuts });
       proceed();
       submitted += size;
       return this.#submit(plan, size, { ...feeds, seeds: words });

@@ -3,6 +3,7 @@ import generateGruSource from '../../../shaders/generate_gru.wgsl?raw';
 import generateLogitsSource from '../../../shaders/generate_logits.wgsl?raw';
 import generateLstmSource from '../../../shaders/generate_lstm.wgsl?raw';
 import generateRnnSource from '../../../shaders/generate_rnn.wgsl?raw';
+import sampleTokenCutSource from '../../../shaders/sample_token_cut.wgsl?raw';
 import sampleTokenSource from '../../../shaders/sample_token.wgsl?raw';
 import { defineKernel, type Kernel } from './kernel.js';
 import {
@@ -10,6 +11,7 @@ import {
   generateLibrary,
   gridLibrary,
   logitsProductLibrary,
+  sampleTokenOrderLibrary,
   threefryLibrary,
 } from './libraries.js';
 
@@ -75,7 +77,7 @@ export const sampleTokenKernel = defineKernel({
   name: 'sample_token',
   file: 'sample_token.wgsl',
   code: sampleTokenSource,
-  libraries: [logitsProductLibrary, threefryLibrary],
+  libraries: [logitsProductLibrary, sampleTokenOrderLibrary, threefryLibrary],
   bindings: {
     logits: 'read_write',
     h: 'read',
@@ -83,6 +85,7 @@ export const sampleTokenKernel = defineKernel({
     bias: 'read',
     settings: 'read',
     seeds: 'read',
+    cuts: 'read',
     tokens: 'read_write',
   },
   parameters: {
@@ -91,12 +94,29 @@ export const sampleTokenKernel = defineKernel({
     quads: 'u32',
     h_at: 'u32',
     has_bias: 'u32',
+    has_cuts: 'u32',
     temperature_at: 'u32',
-    top_k_at: 'u32',
-    top_p_at: 'u32',
     position_at: 'u32',
     step: 'u32',
     tokens_at: 'u32',
+    index_bits: 'u32',
+  },
+});
+
+export const sampleTokenCutKernel = defineKernel({
+  name: 'sample_token_cut',
+  file: 'sample_token_cut.wgsl',
+  code: sampleTokenCutSource,
+  libraries: [sampleTokenOrderLibrary],
+  bindings: { logits: 'read', settings: 'read', cuts: 'read_write' },
+  parameters: {
+    classes: 'u32',
+    width: 'u32',
+    temperature_at: 'u32',
+    top_k_at: 'u32',
+    top_p_at: 'u32',
+    has_top_k: 'u32',
+    has_top_p: 'u32',
     index_bits: 'u32',
   },
 });
@@ -108,4 +128,5 @@ export const GENERATE_KERNELS: readonly Kernel[] = [
   generateRnnKernel,
   generateLogitsKernel,
   sampleTokenKernel,
+  sampleTokenCutKernel,
 ];

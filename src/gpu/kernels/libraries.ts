@@ -18,6 +18,7 @@ import recurrentOptionsSource from '../../../shaders/lib/recurrent_options.wgsl?
 import recurrentPlainSource from '../../../shaders/lib/recurrent_plain.wgsl?raw';
 import recurrentStateSource from '../../../shaders/lib/recurrent_state.wgsl?raw';
 import rowReduceSource from '../../../shaders/lib/row_reduce.wgsl?raw';
+import sampleTokenOrderSource from '../../../shaders/lib/sample_token_order.wgsl?raw';
 import threefrySource from '../../../shaders/lib/threefry.wgsl?raw';
 import clipGradientSource from '../../../shaders/lib/clip_gradient.wgsl?raw';
 import ctcStatesSource from '../../../shaders/lib/ctc_states.wgsl?raw';
@@ -77,6 +78,10 @@ export const logitsProductLibrary: ShaderLibrary = {
   code: logitsProductSource,
 };
 export const rowReduceLibrary: ShaderLibrary = { file: 'lib/row_reduce.wgsl', code: rowReduceSource };
+export const sampleTokenOrderLibrary: ShaderLibrary = {
+  file: 'lib/sample_token_order.wgsl',
+  code: sampleTokenOrderSource,
+};
 export const threefryLibrary: ShaderLibrary = { file: 'lib/threefry.wgsl', code: threefrySource };
 export const recurrentOptionsLibrary: ShaderLibrary = {
   file: 'lib/recurrent_options.wgsl',

@@ -19,7 +19,7 @@ import {
 import { alignUp, type View } from '../memory.js';
 import { defineLowering, type LoweringContext } from './context.js';
 import { emitMatmul } from './matmul.js';
-import { emitSampleToken, placeSampler, wholeOf, type LogitsProduct } from './sample-token.js';
+import { cutsTokens, emitSampleToken, placeSampler, wholeOf, type LogitsProduct } from './sample-token.js';
 import { emitStridedCopy } from './strided-copy.js';
 
 /** Bytes of a number. */
@@ -324,25 +324,27 @@ function planOutput(
 } {
   const of = (name: string): Value => inputs.get(name)!;
   const bias = inputs.get('outputBias');
+  const sampler = placeSampler(
+    context,
+    {
+      temperature: of('temperature'),
+      topK: inputs.get('topK') ?? null,
+      topP: inputs.get('topP') ?? null,
+      seeds: of('seeds'),
+      position: of('position'),
+    },
+    label,
+  );
   return {
     product: {
       weight: packOutput(context, of('outputWeight'), label),
       bias: bias ? context.view(bias) : null,
       quads: P / 4,
     },
-    apart: V * P > DRAWN_PRODUCT,
+    // Where tokens are cut away, the logits are read before one is drawn.
+    apart: V * P > DRAWN_PRODUCT || cutsTokens(sampler),
     logits: context.allocate('logits', B * V * WORD),
-    sampler: placeSampler(
-      context,
-      {
-        temperature: of('temperature'),
-        topK: of('topK'),
-        topP: of('topP'),
-        seeds: of('seeds'),
-        position: of('position'),
-      },
-      label,
-    ),
+    sampler,
   };
 }
 

@@ -1,6 +1,6 @@
 /** `sampleToken` on the GPU: one workgroup draws for one batch row. */
 import { SAMPLE_TOKEN_INPUTS as AT, sampleTokenOperation, type Sampler } from '../../ops/sample-token.js';
-import { sampleTokenKernel } from '../kernels/index.js';
+import { sampleTokenCutKernel, sampleTokenKernel } from '../kernels/index.js';
 import type { View } from '../memory.js';
 import { defineLowering, type LoweringContext } from './context.js';
 
@@ -17,12 +17,17 @@ export interface LogitsProduct {
   readonly quads: number;
 }
 
-/** The views of a {@link Sampler}, its four numbers in one storage. */
+/** The views of a {@link Sampler}, its numbers in one storage. */
 export interface SamplerViews {
   readonly settings: View;
-  /** Where in it each number lies, in words. */
-  readonly places: Readonly<Record<Exclude<keyof Sampler, 'seeds'>, number>>;
+  /** Where in it each number lies, in words; `null` for those that are not given. */
+  readonly places: Readonly<Record<Exclude<keyof Sampler, 'seeds'>, number | null>>;
   readonly seeds: View;
+}
+
+/** Whether tokens are cut away before one is drawn. */
+export function cutsTokens({ places }: SamplerViews): boolean {
+  return places.topK !== null || places.topP !== null;
 }
 
 /** All of a storage, so that places in it need no alignment. */
@@ -36,20 +41,19 @@ export function placeSampler(
   { temperature, topK, topP, position, seeds }: Sampler,
   label: string,
 ): SamplerViews {
-  const numbers = [temperature, topK, topP, position].map((value) => context.view(value));
-  let settings = wholeOf(numbers[0]!);
-  let places = numbers.map(({ offset }) => offset / 4);
-  if (numbers.some(({ storage }) => storage !== settings.storage)) {
-    settings = context.allocate('settings', 16);
-    places = [0, 1, 2, 3];
-    numbers.forEach((number, i) => {
-      context.copy({ ...number, bytes: 4 }, { ...settings, offset: 4 * i, bytes: 4 }, label);
-    });
-  }
-  const [temperatureAt, topKAt, topPAt, positionAt] = places as [number, number, number, number];
+  const given = { temperature, topK: topK ?? null, topP: topP ?? null, position };
+  const numbers = Object.entries(given).map(([name, value]) => [name, value && context.view(value)] as const);
+  const { storage } = context.view(temperature);
+  const together = numbers.every(([, view]) => !view || view.storage === storage);
+  const settings = together ? wholeOf(context.view(temperature)) : context.allocate('settings', 16);
+  const places = numbers.map(([name, view], i) => {
+    if (!view || together) return [name, view && view.offset / 4] as const;
+    context.copy({ ...view, bytes: 4 }, { ...settings, offset: 4 * i, bytes: 4 }, label);
+    return [name, i] as const;
+  });
   return {
     settings,
-    places: { temperature: temperatureAt, topK: topKAt, topP: topPAt, position: positionAt },
+    places: Object.fromEntries(places) as SamplerViews['places'],
     seeds: context.view(seeds),
   };
 }
@@ -74,6 +78,28 @@ export function emitSampleToken(
   const { logits, product = null, batch, classes, sampler, step, tokens, tokensAt, label } = draw;
   const nothing = context.nothing('read');
   const { temperature, topK, topP, position } = sampler.places;
+  const indexBits = 4 * Math.ceil(Math.log2(Math.max(2, classes)) / 4);
+  let cuts: View | null = null;
+  if (cutsTokens(sampler)) {
+    cuts = context.allocate('cuts', batch * 32);
+    context.dispatch(sampleTokenCutKernel, {
+      buffers: { logits, settings: sampler.settings, cuts },
+      parameters: {
+        classes,
+        width: Math.ceil(classes / LANES),
+        temperature_at: temperature!,
+        top_k_at: topK ?? 0,
+        top_p_at: topP ?? 0,
+        has_top_k: topK !== null,
+        has_top_p: topP !== null,
+        index_bits: indexBits,
+      },
+      workgroups: [batch, 1, 1],
+      label,
+      detail: `[${batch},${classes}]`,
+      flops: 16 * batch * classes,
+    });
+  }
   context.dispatch(sampleTokenKernel, {
     buffers: {
       logits,
@@ -82,6 +108,7 @@ export function emitSampleToken(
       bias: product?.bias ?? nothing,
       settings: sampler.settings,
       seeds: sampler.seeds,
+      cuts: cuts ?? nothing,
       tokens,
     },
     parameters: {
@@ -91,13 +118,12 @@ export function emitSampleToken(
       quads: product?.quads ?? 0,
       h_at: product?.at ?? 0,
       has_bias: !!product?.bias,
-      temperature_at: temperature,
-      top_k_at: topK,
-      top_p_at: topP,
-      position_at: position,
+      has_cuts: cuts !== null,
+      temperature_at: temperature!,
+      position_at: position!,
       step,
       tokens_at: tokensAt,
-      index_bits: 4 * Math.ceil(Math.log2(Math.max(2, classes)) / 4),
+      index_bits: indexBits,
     },
     workgroups: [batch, 1, 1],
     label,
@@ -117,8 +143,8 @@ export const lowerSampleToken = defineLowering({
       context,
       {
         temperature: inputs[AT.temperature]!,
-        topK: inputs[AT.topK]!,
-        topP: inputs[AT.topP]!,
+        topK: inputs[AT.topK] ?? null,
+        topP: inputs[AT.topP] ?? null,
         seeds: inputs[AT.seeds]!,
         position: inputs[AT.position]!,
       },

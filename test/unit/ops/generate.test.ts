@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { CpuExecutor } from '../../../src/cpu/executor.js';
 import { ShapeError } from '../../../src/graph/errors.js';
+import type { Feeds } from '../../../src/graph/executor.js';
 import { Graph } from '../../../src/graph/graph.js';
 import type { Value } from '../../../src/graph/value.js';
 import { lowerGraph } from '../../../src/gpu/lower/index.js';
@@ -63,7 +64,7 @@ async function run(record: (graph: Graph) => void): Promise<Record<string, numbe
         : randomArray(value.size, name.length + name.charCodeAt(0))),
   ]);
   const read = graph.outputs.map(({ name }) => name);
-  const { outputs } = await plan.run(Object.fromEntries(feeds), { read });
+  const { outputs } = await plan.run(Object.fromEntries(feeds) as Feeds, { read });
   executor.dispose();
   return Object.fromEntries(Object.entries(outputs).map(([name, data]) => [name, Array.from(data)]));
 }
@@ -84,7 +85,9 @@ describe('generate', () => {
     });
     // The first of two layers is this one.
     for (const [name, numbers] of Object.entries(expected)) {
-      expect(actual[name]!.slice(0, B * H).map((x) => x.toFixed(10))).toEqual(numbers.map((x) => x.toFixed(10)));
+      expect(actual[name]!.slice(0, B * H).map((x) => x.toFixed(10))).toEqual(
+        numbers.map((x) => x.toFixed(10)),
+      );
     }
   });
 
@@ -137,7 +140,7 @@ describe('generate', () => {
             ? Int32Array.from({ length: value.size }, (_, i) => (3 * i + 1) % V)
             : randomArray(value.size, name.length + name.charCodeAt(0))),
       ]);
-      const { outputs } = await plan.run(Object.fromEntries(feeds), { read: ['tokens', ...names] });
+      const { outputs } = await plan.run(Object.fromEntries(feeds) as Feeds, { read: ['tokens', ...names] });
       tokens.push(...outputs['tokens']!);
       h = Array.from(outputs['h']!);
       carried = Object.fromEntries(names.map((name) => [name, outputs[name] as Float64Array]));
@@ -189,7 +192,12 @@ describe('generate', () => {
 
 describe('generate on the GPU', () => {
   /** Dispatches of one more token. */
-  function perToken(cell: CellName, L: number, writes: boolean, sizes = { V, H }): number {
+  function perToken(
+    cell: CellName,
+    L: number,
+    writes: boolean,
+    { cuts = false, ...sizes } = { V, H } as { V: number; H: number; cuts?: boolean },
+  ): number {
     const count = (length: number): number => {
       const graph = new Graph('count');
       const net = network(graph, cell, L, sizes);
@@ -201,7 +209,7 @@ describe('generate on the GPU', () => {
           token: graph.input('token', [B], 'int32'),
           length,
           outputWeight: graph.input('weight', [sizes.V, sizes.H]),
-          sampler: sampler(graph),
+          sampler: cuts ? sampler(graph) : { ...sampler(graph), topK: null, topP: null },
         });
         graph.output('tokens', tokens);
       }
@@ -218,5 +226,9 @@ describe('generate on the GPU', () => {
 
   it('makes the logits of a large vocabulary in a dispatch of their own', () => {
     expect(perToken('lstm', 1, true, { V: 10_000, H: 64 })).toBe(3);
+  });
+
+  it('has two more where tokens are cut away first', () => {
+    expect(perToken('gru', 1, true, { V, H, cuts: true })).toBe(4);
   });
 });

@@ -396,7 +396,7 @@ describe('CharacterModel.generateBatch', () => {
     const texts = new Array<string>(options.samples).fill('');
     for await (const characters of model.generateBatch(options)) {
       expect(characters.length).toBe(options.samples);
-      characters.forEach((character, i) => (texts[i] += character));
+      for (const [i, character] of characters.entries()) texts[i] = `${texts[i]}${character}`;
     }
     return texts;
   }
