@@ -28,7 +28,7 @@ const fileComment = {
 };
 
 export default defineConfig(
-  { ignores: ['dist/', 'site/', '**/out/', 'coverage/', 'node_modules/'] },
+  { ignores: ['dist/', 'site/', '**/out/', 'coverage/', 'docs/', 'node_modules/'] },
   eslint.configs.recommended,
   tseslint.configs.strictTypeChecked,
   {

@@ -7,8 +7,8 @@ const ENTRIES = ['index.d.ts', 'inference.d.ts'];
 
 /**
  * Changes declaration files so that they need nothing of the user's `types` and `lib` settings: each
- * name of WebGPU becomes an alias of the user's own type where there is one, and `Symbol.dispose` is
- * declared.
+ * name of WebGPU becomes an alias of the user's own type where there is one, `Symbol.dispose` is declared,
+ * and views of buffers are not generic.
  */
 export function makePortable(file: string, text: string): string {
   const code = text.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/\/\/.*/g, '');
@@ -20,7 +20,9 @@ export function makePortable(file: string, text: string): string {
   const reference = ENTRIES.includes(file)
     ? '/// <reference lib="esnext.disposable" preserve="true" />\n'
     : '';
-  return `${reference}${text.trimEnd()}\n${aliases.join('')}`;
+  // Views have had a type parameter since TypeScript 5.7 only.
+  const plain = text.replaceAll(/\b(\w+Array|DataView)<ArrayBuffer(?:Like)?>/g, '$1');
+  return `${reference}${plain.trimEnd()}\n${aliases.join('')}`;
 }
 
 /** Does so for a whole folder. */

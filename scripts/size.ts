@@ -13,11 +13,13 @@ interface Import {
   readonly names?: readonly string[];
   /** Most kilobytes (of 1000 bytes), minified and gzipped. */
   readonly limit?: number;
+  /** What it should weigh one day; `limit` keeps it from growing until then. */
+  readonly aim?: number;
 }
 
 const IMPORTS: readonly Import[] = [
-  { title: 'webgpu-rnn, everything', entry: 'index', limit: 112 },
-  { title: 'webgpu-rnn/inference, everything', entry: 'inference', limit: 20 },
+  { title: 'webgpu-rnn, everything', entry: 'index', limit: 120, aim: 45 },
+  { title: 'webgpu-rnn/inference, everything', entry: 'inference', limit: 20, aim: 20 },
   { title: 'CharacterModel, createExecutor', entry: 'index', names: ['CharacterModel', 'createExecutor'] },
   {
     title: 'LSTM, Linear, Adam, Trainer, crossEntropy, createExecutor',
@@ -81,12 +83,16 @@ function shadersIn(code: string): number {
 
 /** The table, and what has outgrown its limit. */
 export async function report(): Promise<{ readonly table: string; readonly faults: readonly string[] }> {
-  const rows = [['what is imported', 'minified', 'of it WGSL', 'gzip', 'brotli', 'limit (gzip)']];
+  const rows = [['what is imported', 'minified', 'of it WGSL', 'gzip', 'brotli', 'gzip aim', 'gzip limit']];
   const faults: string[] = [];
   const kilobytes = (bytes: number): string => (bytes / 1000).toFixed(1);
-  for (const { title, entry, names, limit } of IMPORTS) {
+  for (const { title, entry, names, limit, aim } of IMPORTS) {
     const { minified, shaders, gzip, brotli } = await measure(entry, names);
-    rows.push([title, ...[minified, shaders, gzip, brotli].map(kilobytes), limit ? `${limit}` : '']);
+    rows.push([
+      title,
+      ...[minified, shaders, gzip, brotli].map(kilobytes),
+      ...[aim, limit].map((most) => (most ? `${most}` : '')),
+    ]);
     if (limit !== undefined && gzip > limit * 1000) {
       faults.push(`${title}: ${kilobytes(gzip)} kB gzipped, more than its limit of ${limit} kB`);
     }
