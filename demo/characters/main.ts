@@ -5,12 +5,14 @@ import { formatCount } from '../frame/format.js';
 import { showDevice, showHeader } from '../frame/site-header.js';
 import { WorkerClient } from '../frame/worker-client.js';
 import { curveImage, curveTable } from './curve-image.js';
+import { InsidePanel } from './inside-panel.js';
 import { LossPanel } from './loss-panel.js';
 import { showKept } from './models-panel.js';
 import type { CharacterCalls, KeptFacts, TextSource, TrainOutcome, WorkerEvent } from './protocol.js';
 import { RunController } from './run-controller.js';
 import { RunPanel } from './run-panel.js';
 import { SamplePanel } from './sample-panel.js';
+import { ScorePanel } from './score-panel.js';
 import { SettingsForm } from './settings-form.js';
 import { TextPanel } from './text-panel.js';
 import { WritePanel } from './write-panel.js';
@@ -21,11 +23,15 @@ const client = new WorkerClient<CharacterCalls, WorkerEvent>(worker);
 const form = new SettingsForm();
 const texts = new TextPanel();
 const writePanel = new WritePanel(client, attempt);
+const inside = new InsidePanel(client);
+const samples = new SamplePanel();
+samples.onShow = ({ text }) => inside.look(text);
 const runs = new RunController({
   client,
   run: new RunPanel(),
   loss: new LossPanel(),
-  samples: new SamplePanel(),
+  samples,
+  scores: new ScorePanel(),
   onChange: showModel,
   onNotice: notice,
   onKept: () => void listKept(),
@@ -229,6 +235,7 @@ function showModel(): void {
   const { model } = runs;
   const ready = model !== null;
   writePanel.ready = ready;
+  if (!ready) inside.clear();
   button('download').disabled = !ready;
   for (const id of ['download-curve', 'download-csv']) button(id).disabled = runs.history.steps.length === 0;
   box('model').textContent = ready

@@ -1,5 +1,7 @@
 /** What the page of character models, its worker and the headless command say to each other. */
 import type { DeviceFacts } from '../frame/device.js';
+import type { SelectiveUnit } from './selective-units.js';
+import type { TaskName } from './task-labels.js';
 
 /** Everything a training run is told besides its text. */
 export interface Settings {
@@ -56,6 +58,7 @@ export const DEFAULT_SETTINGS: Settings = {
 /** Where a text comes from. */
 export type TextSource =
   | { readonly kind: 'library' }
+  | { readonly kind: 'task'; readonly task: TaskName }
   | { readonly kind: 'url'; readonly url: string; readonly name: string }
   | { readonly kind: 'file'; readonly file: Blob; readonly name: string };
 
@@ -64,6 +67,8 @@ export interface TextFacts {
   readonly name: string;
   /** Code points. */
   readonly characters: number;
+  /** The task that the text was made for, if any. */
+  readonly task: TaskName | null;
   /** Each character of the text, the most frequent first, with how often it occurs. */
   readonly vocabulary: readonly (readonly [character: string, count: number])[];
   /** How the text begins. */
@@ -95,6 +100,14 @@ export interface StepReport {
   readonly seconds: number;
 }
 
+/** How a model answered the questions of a task that it had never seen. */
+export interface Score {
+  readonly step: number;
+  /** Questions answered exactly, 0 to 1. */
+  readonly exact: number;
+  readonly cases: readonly { readonly question: string; readonly answer: string; readonly written: string }[];
+}
+
 /** Text that a model wrote after a step. */
 export interface Sample {
   readonly step: number;
@@ -110,6 +123,7 @@ export interface History {
   readonly seconds: number[];
   readonly validation: { step: number; loss: number; seconds: number }[];
   readonly samples: Sample[];
+  readonly scores: Score[];
 }
 
 /** A history before the first step. */
@@ -122,6 +136,7 @@ export function emptyHistory(): History {
     seconds: [],
     validation: [],
     samples: [],
+    scores: [],
   };
 }
 
@@ -188,6 +203,19 @@ export interface GenerateSettings {
   readonly seed: number;
 }
 
+/** A model as it reads a text of T characters. */
+export interface Inspection {
+  readonly characters: readonly string[];
+  /** H, of the last layer. */
+  readonly units: number;
+  /** The units after each character was read, `[T,H]`. */
+  readonly hidden: Float32Array;
+  /** After each character, the likeliest next ones with their probabilities. */
+  readonly expected: readonly (readonly (readonly [character: string, probability: number])[])[];
+  /** Units that follow something that has a name. */
+  readonly selective: readonly SelectiveUnit[];
+}
+
 /** What the page asks of its worker. */
 export interface CharacterCalls {
   probe(request: null): DeviceFacts;
@@ -199,6 +227,8 @@ export interface CharacterCalls {
   /** Changes the learning rate of the run. */
   rate(request: number): null;
   generate(request: GenerateSettings): null;
+  /** Looks into the model as it reads a text; where that is empty, the end of the text that it learns. */
+  inspect(request: string): Inspection;
   /** The model as a safetensors file. */
   save(request: null): ArrayBuffer;
   /** A model from a safetensors file. */
@@ -232,6 +262,7 @@ export type WorkerEvent =
   | { readonly type: 'sampling'; readonly step: number }
   | { readonly type: 'written'; readonly text: string }
   | ({ readonly type: 'sample' } & Sample)
+  | ({ readonly type: 'score' } & Score)
   /** The model was kept in the browser's storage. */
   | { readonly type: 'kept'; readonly step: number }
   /** Something a person should know, though the run goes on. */

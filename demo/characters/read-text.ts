@@ -1,11 +1,15 @@
 /** Reads a text of any source in the worker, a piece at a time, and counts its characters. */
 import { decodeUtf8, TextError } from '../../src/index.js';
 import type { TextFacts, TextSource, WorkerEvent } from './protocol.js';
+import { TASK_LABELS, type TaskName } from './task-labels.js';
+import { drawTask, type TaskCase } from './tasks.js';
 
 /** A text, and what the page shows of it. */
 export interface ReadText {
   readonly text: string;
   readonly facts: TextFacts;
+  /** Questions of its task that are not in it. */
+  readonly test: readonly TaskCase[] | null;
 }
 
 /** Larger texts would not fit into memory several times over. */
@@ -15,11 +19,17 @@ const PREVIEW_LENGTH = 1200;
 /** @throws TextError for what is not UTF-8, or too large; Error for what cannot be fetched or read */
 export async function readText(source: TextSource, emit: (event: WorkerEvent) => void): Promise<ReadText> {
   const name = nameOf(source);
-  const text = await textOf(source, name, emit);
-  return { text, facts: textFactsOf(name, text) };
+  const task = source.kind === 'task' ? source.task : null;
+  return describeText(name, await textOf(source, name, emit), task);
+}
+
+/** A text with what the page shows of it, and the test of its task. */
+export function describeText(name: string, text: string, task: TaskName | null): ReadText {
+  return { text, facts: textFactsOf(name, text, task), test: task && drawTask(task).test };
 }
 
 function nameOf(source: TextSource): string {
+  if (source.kind === 'task') return TASK_LABELS[source.task].name;
   return source.kind === 'library' ? 'library source' : source.name;
 }
 
@@ -27,6 +37,8 @@ async function textOf(source: TextSource, name: string, emit: (event: WorkerEven
   switch (source.kind) {
     case 'library':
       return (await import('./library-source.js')).librarySource;
+    case 'task':
+      return drawTask(source.task).text;
     case 'url': {
       const response = await fetchText(source.url, name);
       const length = Number(response.headers.get('content-length'));
@@ -103,8 +115,7 @@ function checkSize(bytes: number, name: string): void {
   });
 }
 
-/** Counts the characters of a text. */
-export function textFactsOf(name: string, text: string): TextFacts {
+function textFactsOf(name: string, text: string, task: TaskName | null): TextFacts {
   const counts = new Map<number, number>();
   let characters = 0;
   for (let index = 0; index < text.length;) {
@@ -116,5 +127,5 @@ export function textFactsOf(name: string, text: string): TextFacts {
   const vocabulary = [...counts]
     .sort(([, a], [, b]) => b - a)
     .map(([point, count]) => [String.fromCodePoint(point), count] as const);
-  return { name, characters, vocabulary, preview: Array.from(text.slice(0, PREVIEW_LENGTH)).join('') };
+  return { name, characters, task, vocabulary, preview: Array.from(text.slice(0, PREVIEW_LENGTH)).join('') };
 }

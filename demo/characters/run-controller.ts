@@ -16,6 +16,7 @@ import {
 } from './protocol.js';
 import type { RunPanel } from './run-panel.js';
 import type { SamplePanel } from './sample-panel.js';
+import type { ScorePanel } from './score-panel.js';
 
 /** What a controller shows things in. */
 export interface RunViews {
@@ -23,6 +24,7 @@ export interface RunViews {
   readonly run: RunPanel;
   readonly loss: LossPanel;
   readonly samples: SamplePanel;
+  readonly scores: ScorePanel;
   /** Called when the model, or what can be done with it, has changed. */
   readonly onChange: () => void;
   readonly onNotice: (message: string) => void;
@@ -150,6 +152,7 @@ export class RunController {
       this.#views.loss.begin(name, history);
     }
     this.#views.samples.begin(history.samples);
+    this.#views.scores.begin(history.scores);
     this.#views.loss.describe();
     this.#show();
   }
@@ -210,6 +213,7 @@ export class RunController {
     if (mode === 'fresh') {
       run.forgetValidation();
       samples.begin(this.#history.samples);
+      this.#views.scores.begin(this.#history.scores);
     }
     loss.expected = settings.steps;
     loss.begin(this.#name, this.#history);
@@ -240,6 +244,12 @@ export class RunController {
         this.#history.samples.push({ step: event.step, text: event.text });
         samples.end();
         break;
+      case 'score': {
+        const { step, exact, cases } = event;
+        this.#history.scores.push({ step, exact, cases });
+        this.#views.scores.begin(this.#history.scores);
+        break;
+      }
       case 'kept':
         this.#views.onKept();
         break;

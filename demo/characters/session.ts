@@ -1,10 +1,12 @@
 /** What the worker holds: the text that was read, the model with its history, and the run that goes on. */
 import { ArgumentError, CharacterModel } from '../../src/index.js';
 import type { Devices } from '../frame/device.js';
+import { Inspector } from './inspector.js';
 import { createOptimizer } from './optimizers.js';
 import {
   emptyHistory,
   type History,
+  type Inspection,
   type KeptFacts,
   type ModelFacts,
   type OpenedModel,
@@ -15,7 +17,7 @@ import {
   type TrainRequest,
   type WorkerEvent,
 } from './protocol.js';
-import { readText, textFactsOf, type ReadText } from './read-text.js';
+import { describeText, readText, type ReadText } from './read-text.js';
 import { keepModel, takeModel, textIdOf, type KeptText } from './storage.js';
 import { factsOf, TrainingRun } from './training-run.js';
 
@@ -36,6 +38,8 @@ interface Work {
 /** Between two times that the model is kept, in milliseconds, and as many times as long as keeping takes. */
 const KEEP_PERIOD = 10_000;
 const KEEP_SHARE = 20;
+/** So much of its own text is shown to a model that is looked into. */
+const EXCERPT = 800;
 
 /** One model at a time. */
 export class Session {
@@ -43,6 +47,7 @@ export class Session {
   #text: ReadText | null = null;
   #work: Work | null = null;
   #run: TrainingRun | null = null;
+  #inspector: Inspector | null = null;
   #keeping: Promise<void> | null = null;
   #keptAt = 0;
   #keepPeriod = KEEP_PERIOD;
@@ -86,6 +91,7 @@ export class Session {
       model: work.model,
       text: text.text,
       characters: text.facts.characters,
+      test: text.test,
       settings,
       history: work.history,
       ...(work.history.steps.length === 0 && { optimizer: createOptimizer(settings) }),
@@ -130,7 +136,7 @@ export class Session {
       executor,
       optimizer: createOptimizer(settings),
     });
-    const read = { text: text.text, facts: textFactsOf(text.name, text.text) };
+    const read = describeText(text.name, text.text, text.task);
     this.#text = read;
     this.#adopt({ model, text: read, history, settings, id: kept.id, name: kept.name });
     const { name, kind, textName, step, steps, loss, savedAt, bytes } = kept;
@@ -141,6 +147,18 @@ export class Session {
       settings,
       history,
     };
+  }
+
+  /** Looks into the model as it reads a text, or the end of its own, which it was not trained on. */
+  async inspect(text: string): Promise<Inspection> {
+    const { model, text: own } = this.#checkWork();
+    if (this.#inspector?.model !== model) {
+      this.#inspector?.dispose();
+      this.#inspector = null;
+      this.#inspector = await Inspector.create(model);
+    }
+    const excerpt = text === '' ? Array.from((own ?? this.#readText()).text.slice(-EXCERPT)).join('') : text;
+    return this.#inspector.inspect(excerpt);
   }
 
   /** Keeps the model as it is, unless it came from a file and has learned nothing since. */
@@ -234,12 +252,13 @@ export class Session {
   async #keep({ model, text, settings, history, id, name }: Work): Promise<void> {
     if (!text || !settings || history.steps.length === 0) return;
     const checkpoint = await model.checkpoint();
-    const kept: KeptText = { id: textIdOf(text.text), name: text.facts.name, text: text.text };
+    const { name: textName, task } = text.facts;
+    const kept: KeptText = { id: textIdOf(text.text), name: textName, text: text.text, task };
     const facts: KeptFacts = {
       id,
       name,
       kind: factsOf(model).kind,
-      textName: text.facts.name,
+      textName,
       step: history.steps.at(-1)!,
       steps: settings.steps,
       loss: history.validation.at(-1)?.loss ?? history.losses.at(-1)!,

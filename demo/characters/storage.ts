@@ -1,6 +1,7 @@
 /** Models in the browser's storage (IndexedDB): each change is one transaction, so that one is there whole or not at all. */
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
 import type { History, KeptFacts, Settings } from './protocol.js';
+import type { TaskName } from './task-labels.js';
 
 /** A model as it is kept. */
 export interface KeptModel extends KeptFacts {
@@ -17,6 +18,7 @@ export interface KeptText {
   readonly id: string;
   readonly name: string;
   readonly text: string;
+  readonly task: TaskName | null;
 }
 
 interface Schema extends DBSchema {

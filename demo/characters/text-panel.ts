@@ -2,6 +2,7 @@
 import { box, create, element, input } from '../frame/dom.js';
 import { formatCount } from '../frame/format.js';
 import type { TextFacts, TextSource } from './protocol.js';
+import { TASK_LABELS as TASKS, type TaskName } from './task-labels.js';
 
 const SHAKESPEARE =
   'https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt';
@@ -31,6 +32,9 @@ export class TextPanel {
       clearTimeout(this.#typing);
       this.#typing = setTimeout(() => this.#onChoice(), 400);
     });
+    const options = Object.entries(TASKS).map(([value, { name }]) => create('option', { value }, name));
+    element('task', HTMLSelectElement).append(...options);
+    box('task').addEventListener('change', choose);
     this.#follow();
   }
 
@@ -42,6 +46,7 @@ export class TextPanel {
   /** The name of the text that is chosen; null where there is none yet. */
   get name(): string {
     const source = this.source();
+    if (source.kind === 'task') return TASKS[source.task].name;
     return source.kind === 'library' ? 'library source' : source.name;
   }
 
@@ -74,6 +79,8 @@ export class TextPanel {
         const { value } = element('pasted', HTMLTextAreaElement);
         return { kind: 'file', file: new Blob([value]), name: 'pasted text' };
       }
+      case 'task':
+        return { kind: 'task', task: element('task', HTMLSelectElement).value as TaskName };
       default:
         return { kind: 'library' };
     }
@@ -106,6 +113,8 @@ export class TextPanel {
     const chosen = chosenSource();
     box('file-field').hidden = chosen !== 'file';
     box('pasted-field').hidden = chosen !== 'pasted';
+    box('task-field').hidden = chosen !== 'task';
+    box('task-about').textContent = TASKS[element('task', HTMLSelectElement).value as TaskName].about;
   }
 }
 

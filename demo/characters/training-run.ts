@@ -2,13 +2,16 @@
 import { ArgumentError, type CharacterModel, type FitProgress, type Optimizer } from '../../src/index.js';
 import { Gate } from './gate.js';
 import type { History, ModelFacts, Settings, TrainOutcome, WorkerEvent } from './protocol.js';
-import { checkSampling, writeSample } from './writing.js';
+import type { TaskCase } from './tasks.js';
+import { checkSampling, scoreModel, writeSample } from './writing.js';
 
 /** What a run needs. */
 export interface RunOptions {
   readonly model: CharacterModel;
   readonly text: string;
   readonly characters: number;
+  /** Questions to score the model by, where the text is that of a task. */
+  readonly test: readonly TaskCase[] | null;
   readonly settings: Settings;
   /** Of the model; this run goes on with it. */
   readonly history: History;
@@ -162,13 +165,18 @@ export class TrainingRun {
   }
 
   async #sample(step: number): Promise<string> {
-    const { model, settings, history, emit } = this.#options;
+    const { model, settings, history, emit, test } = this.#options;
     emit({ type: 'sampling', step });
     const text = await writeSample(model, settings, step, (written) =>
       emit({ type: 'written', text: written }),
     );
     history.samples.push({ step, text });
     emit({ type: 'sample', step, text });
+    if (test) {
+      const score = await scoreModel(model, test, step);
+      history.scores.push(score);
+      emit({ type: 'score', ...score });
+    }
     return text;
   }
 }

@@ -31,6 +31,7 @@ serve<CharacterCalls, WorkerEvent>(
       }
       return null;
     },
+    inspect: (text) => session.inspect(text),
     save: async () => {
       const bytes = await session.model.save();
       return bytes.slice().buffer;

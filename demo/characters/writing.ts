@@ -1,6 +1,7 @@
 /** Lets a model write, and checks beforehand what the library would find out only when a sample is due. */
 import { ArgumentError, type CharacterModel, type GenerateOptions } from '../../src/index.js';
-import type { GenerateSettings, Settings } from './protocol.js';
+import type { GenerateSettings, Score, Settings } from './protocol.js';
+import type { TaskCase } from './tasks.js';
 
 type Sampling = Pick<GenerateSettings, 'temperature' | 'topK' | 'topP'>;
 
@@ -27,6 +28,26 @@ export async function writeSample(
     onText(character);
   }
   return text;
+}
+
+/** Lets the model answer questions, always with the likeliest character, up to the end of the line. */
+export async function scoreModel(
+  model: CharacterModel,
+  test: readonly TaskCase[],
+  step: number,
+): Promise<Score> {
+  const cases: Score['cases'][number][] = [];
+  for (const { question, answer } of test) {
+    let written = '';
+    const length = answer.length + 1;
+    for await (const character of model.generate({ prompt: `\n${question}`, length, temperature: 0 })) {
+      if (character === '\n') break;
+      written += character;
+    }
+    cases.push({ question, answer, written });
+  }
+  const right = cases.filter(({ answer, written }) => answer === written).length;
+  return { step, exact: right / cases.length, cases };
 }
 
 /** @throws ArgumentError naming the setting that is out of range */

@@ -126,7 +126,7 @@ export class LineChart {
       width,
       height,
       legend: { show: false },
-      padding: [8, 8, 0, 0],
+      padding: [8, 20, 0, 0],
       cursor: { y: false, drag: { x: true, y: false, setScale: false }, points: { show: false } },
       scales: {
         x: { time: false, range: () => [...(this.#zoom ?? this.#extent())] as uPlot.Range.MinMax },

@@ -129,6 +129,31 @@ describe('a visit', () => {
     expect(await textOf(page, 'sample')).toHaveLength(30);
   });
 
+  it('shows what a unit does at each character, and what the network expected', async () => {
+    await page.$eval('#inside', (panel) => panel.scrollIntoView());
+    await page.waitForSelector('#inside-body:not([hidden])');
+    await page.select('#inside-source', 'text');
+    await page.waitForFunction(() => document.querySelectorAll('#inside-text span').length === 800);
+    const colors = (): Promise<string> =>
+      page.$$eval('#inside-text span', (spans) =>
+        spans
+          .slice(0, 60)
+          .map((span) => span.style.backgroundColor)
+          .join(),
+      );
+    await page.locator('#unit').fill('3');
+    const third = await colors();
+    await page.locator('#unit').fill('4');
+    expect(await colors()).not.toBe(third);
+    expect(await textOf(page, 'unit-value')).toMatch(/^4 of 32/);
+    const character = (await page.$$('#inside-text span'))[500]!;
+    await character.hover();
+    const next = SENTENCE.repeat(30).slice(-800)[501]!;
+    const sign = await page.$eval('#expected li .sign', (likeliest) => likeliest.textContent);
+    expect(sign).toBe(next === ' ' ? '␣' : next);
+    expect(await page.$eval('#expected li', (likeliest) => likeliest.className)).toBe('came');
+  });
+
   it('goes on after a reload, where it was stopped', async () => {
     await fillFields(page, { steps: 100_000, sampleEvery: 0, learningRate: 0.003 });
     await page.click('#start');
@@ -246,6 +271,22 @@ describe('a visit', () => {
     expect(await other.page.$eval('#hiddenSize', (field) => (field as HTMLInputElement).value)).toBe('48');
     expect(await other.page.$eval('#topP', (field) => (field as HTMLInputElement).value)).toBe('0.9');
     await other.page.close();
+  });
+
+  it('scores a synthetic task by cases it has not seen', async () => {
+    await page.click('input[value="task"]');
+    await page.select('#task', 'reverse');
+    await waitForText(page, 'text-facts', /^Reversal: [\d,]+ characters, 10 different/);
+    await fillFields(page, { ...SMALL, hiddenSize: 32, topP: 1, steps: 4 });
+    await page.click('#start');
+    await waitForText(page, 'status', /^Done after 4 steps/);
+    expect(await textOf(page, 'score-exact')).toMatch(/^\d+ %$/);
+    expect(await textOf(page, 'score-step')).toContain('of 20 unseen cases exactly right after step 4');
+    const marked = await page.$$eval('#score-cases li', (cases) =>
+      cases.map((shown) => shown.querySelectorAll('.right, .wrong, .missing').length),
+    );
+    expect(marked).toHaveLength(20);
+    expect(Math.min(...marked)).toBeGreaterThan(0);
   });
 
   it('computes nothing on the main thread', async () => {
