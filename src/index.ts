@@ -4,7 +4,9 @@ import { DeviceError } from './graph/errors.js';
 import type { Executor } from './graph/executor.js';
 import { checkChoice, checkOptions } from './graph/options.js';
 import type { DeviceLike } from './gpu/device-types.js';
+import type { TuningMode } from './gpu/device.js';
 import { GpuExecutor } from './gpu/executor.js';
+import type { TuningStore } from './gpu/tuning/store.js';
 
 // Errors
 export {
@@ -46,9 +48,14 @@ export type { DType, HostArray, Node, Source, ValueSpec, VariableOptions } from 
 export { CpuExecutor } from './cpu/executor.js';
 export type { CpuExecutorOptions } from './cpu/executor.js';
 export { GpuExecutor } from './gpu/executor.js';
-export type { DeviceOptions } from './gpu/device.js';
+export type { CompileOptions } from './gpu/executor.js';
+export type { DeviceOptions, TuningMode } from './gpu/device.js';
 export type { DeviceLike } from './gpu/device-types.js';
+export type { ChoiceSite, Variant } from './gpu/lower/choice.js';
 export type { GpuPlan } from './gpu/plan.js';
+export { indexedDbTuningStore, memoryTuningStore, textTuningStore } from './gpu/tuning/store.js';
+export type { TuningStore } from './gpu/tuning/store.js';
+export type { TuningReport } from './gpu/tuning/tuner.js';
 
 // Operations
 export * from './ops/index.js';
@@ -186,6 +193,10 @@ export interface ExecutorOptions {
   readonly device?: DeviceLike;
   /** How the CPU stores numbers. Default `float32`. */
   readonly precision?: 'float32' | 'float64';
+  /** Whether WebGPU kernels that come in several variants are measured, see {@link DeviceOptions.tuning}. */
+  readonly tuning?: TuningMode;
+  /** Where that is remembered: {@link indexedDbTuningStore}, for instance. */
+  readonly tuningStore?: TuningStore;
 }
 
 /**
@@ -193,13 +204,13 @@ export interface ExecutorOptions {
  * @throws DeviceError when WebGPU was asked for and there is none; ArgumentError for an unknown option
  */
 export async function createExecutor(options: ExecutorOptions = {}): Promise<Executor> {
-  checkOptions('createExecutor', options, ['backend', 'device', 'precision']);
-  const { backend = 'auto', device, precision = 'float32' } = options;
+  checkOptions('createExecutor', options, ['backend', 'device', 'precision', 'tuning', 'tuningStore']);
+  const { backend = 'auto', device, precision = 'float32', tuning, tuningStore } = options;
   checkChoice('createExecutor', 'backend', backend, ['auto', 'webgpu', 'cpu']);
   if (backend === 'cpu') return new CpuExecutor({ precision });
-  if (backend === 'webgpu' || device) return GpuExecutor.create(device ? { device } : {});
+  if (backend === 'webgpu' || device) return GpuExecutor.create({ device, tuning, tuningStore });
   try {
-    return await GpuExecutor.create();
+    return await GpuExecutor.create({ tuning, tuningStore });
   } catch (error) {
     if (error instanceof DeviceError) return new CpuExecutor({ precision });
     throw error;

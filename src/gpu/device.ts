@@ -1,6 +1,10 @@
 /** Getting a WebGPU device, and saying clearly why there is none. */
 import { DeviceError } from '../graph/errors.js';
 import type { DeviceLike } from './device-types.js';
+import type { TuningStore } from './tuning/store.js';
+
+/** When variants are measured, see {@link DeviceOptions.tuning}. */
+export type TuningMode = 'off' | 'background' | 'first';
 
 /** A device, who made it, and what it is called. */
 export interface OpenedDevice {
@@ -27,6 +31,17 @@ export interface DeviceOptions {
   readonly recomputeAbove?: number | undefined;
   /** Whether to ask for timestamp queries where the adapter has them: for `GpuPlan.profile`. Default `false`. */
   readonly timestamps?: boolean | undefined;
+  /**
+   * Whether kernels with several variants are measured on this device. `off`, the default: no, the usual ones are
+   * taken. `background`: plans begin with the usual ones, or with what was found before; meanwhile the others are
+   * compiled and measured, and what is at least a tenth faster takes over between two runs, if it gives the same
+   * bits; else from the next plan on. `first`: compiling a graph waits until all that is measured.
+   */
+  readonly tuning?: TuningMode | undefined;
+  /** Where tuning remembers what it found. Default: in memory, as long as the executor lives. */
+  readonly tuningStore?: TuningStore | undefined;
+  /** Milliseconds of device time that tuning may take for one graph. Default 500. */
+  readonly tuningBudget?: number | undefined;
   readonly powerPreference?: 'low-power' | 'high-performance' | undefined;
 }
 

@@ -2,14 +2,26 @@
 import { DeviceError, DisposedError } from '../graph/errors.js';
 import type { Executor, MemoryUsage } from '../graph/executor.js';
 import type { Graph } from '../graph/graph.js';
+import { checkChoice, checkNumber } from '../graph/options.js';
 import type { HostArray, Variable } from '../graph/value.js';
 import { BufferPool } from './buffers.js';
-import { openDevice, type DeviceOptions, type OpenedDevice } from './device.js';
+import { openDevice, type DeviceOptions, type OpenedDevice, type TuningMode } from './device.js';
 import type { DeviceLike } from './device-types.js';
-import { lowerGraph } from './lower/index.js';
+import type { Decisions } from './lower/choice.js';
+import { lowerGraph, type LoweredGraph } from './lower/index.js';
 import { PipelineCache } from './pipelines.js';
-import { GpuPlan } from './plan.js';
+import { GpuPlan, type PlanHost } from './plan.js';
+import { memoryTuningStore } from './tuning/store.js';
+import { sameOrder, Tuner, type TuningReport } from './tuning/tuner.js';
 import { toDeviceArray, VariableStore } from './variables.js';
+
+const TUNING_MODES: readonly TuningMode[] = ['off', 'background', 'first'];
+
+/** What the speed of kernels depends on and no kernel sees: the adapter, and the browser with its driver. */
+function surroundings(adapter: string): string {
+  const { navigator } = globalThis as { readonly navigator?: Partial<Navigator> };
+  return `${adapter} | ${navigator?.userAgent ?? 'no browser'}`;
+}
 
 /** Options of {@link GpuExecutor.compile}. */
 export interface CompileOptions {
@@ -27,16 +39,31 @@ export class GpuExecutor implements Executor {
   readonly #pipelines: PipelineCache;
   readonly #variables: VariableStore;
   readonly #plans = new Set<GpuPlan>();
+  readonly #tuning: TuningMode;
+  readonly #tuner: Tuner;
+  /** Tuning that goes on beside the work. */
+  readonly #pending = new Set<Promise<void>>();
   #disposed = false;
   #lost: string | null = null;
 
-  private constructor(opened: OpenedDevice, recomputeAbove?: number) {
+  private constructor(opened: OpenedDevice, options: DeviceOptions) {
+    const { recomputeAbove, tuning = 'off', tuningStore, tuningBudget = 500 } = options;
     this.#recomputeAbove = recomputeAbove ?? opened.device.limits.maxStorageBufferBindingSize;
+    this.#tuning = tuning;
     this.#opened = opened;
     this.description = `webgpu: ${opened.description}`;
     this.#pool = new BufferPool(opened.device);
     this.#pipelines = new PipelineCache(opened.device);
     this.#variables = new VariableStore(opened.device, this.#pool);
+    this.#tuner = new Tuner(
+      { device: opened.device, pool: this.#pool, pipelines: this.#pipelines },
+      {
+        store: tuningStore ?? memoryTuningStore(),
+        surroundings: surroundings(opened.description),
+        budget: tuningBudget,
+        checkUsable: () => this.#checkUsable(),
+      },
+    );
     void opened.device.lost.then(({ reason, message }) => {
       this.#lost = `${reason}${message ? `: ${message}` : ''}`;
     });
@@ -44,10 +71,12 @@ export class GpuExecutor implements Executor {
 
   /**
    * Opens a device, or takes the caller's.
-   * @throws DeviceError where WebGPU is missing or offers no adapter
+   * @throws DeviceError where WebGPU is missing or offers no adapter; ArgumentError for an unknown way of tuning
    */
   static async create(options: DeviceOptions = {}): Promise<GpuExecutor> {
-    return new GpuExecutor(await openDevice(options), options.recomputeAbove);
+    checkChoice('GpuExecutor.create', 'tuning', options.tuning ?? 'off', TUNING_MODES);
+    checkNumber('GpuExecutor.create', 'tuningBudget', options.tuningBudget ?? 0, { min: 0 });
+    return new GpuExecutor(await openDevice(options), options);
   }
 
   get disposed(): boolean {
@@ -61,12 +90,27 @@ export class GpuExecutor implements Executor {
 
   async compile(graph: Graph, options: CompileOptions = {}): Promise<GpuPlan> {
     this.#checkUsable();
-    const { device, software } = this.#opened;
-    const decisions = options.decisions && new Map(Object.entries(options.decisions));
-    const { program, groups } = lowerGraph(graph, this.#recomputeAbove, {
-      software,
-      ...(decisions && { decisions }),
-    });
+    const { software } = this.#opened;
+    const lower = (decisions: Decisions): LoweredGraph =>
+      lowerGraph(graph, this.#recomputeAbove, { software, decisions });
+    if (options.decisions || this.#tuning === 'off') {
+      return this.#plan(graph, lower(new Map(Object.entries(options.decisions ?? {}))));
+    }
+    if (this.#tuning === 'first') {
+      return this.#plan(graph, lower(await this.#tuner.decide((known) => lower(known).program)));
+    }
+    const plan = await this.#plan(graph, lower(await this.#tuner.remembered()));
+    const tuned: Promise<void> = this.#tuneBeside(plan, lower)
+      // Without it the plan goes on as it is; a device that is lost says so at the next run.
+      .catch(() => undefined)
+      .finally(() => this.#pending.delete(tuned));
+    this.#pending.add(tuned);
+    return plan;
+  }
+
+  /** Places the variables, compiles the kernels and allocates the memory. */
+  async #plan(graph: Graph, { program, groups }: LoweredGraph): Promise<GpuPlan> {
+    const { device } = this.#opened;
     device.pushErrorScope('out-of-memory');
     try {
       for (const group of groups) this.#variables.placeTogether(group);
@@ -74,18 +118,42 @@ export class GpuExecutor implements Executor {
     } finally {
       await this.#throwIfOutOfMemory(graph.name);
     }
-    const host = {
-      device,
+    // Kernels compile outside the scope: scopes nest by time, and other plans may be compiling meanwhile.
+    const plan = await GpuPlan.create(this.#planHost, program);
+    this.#plans.add(plan);
+    return plan;
+  }
+
+  get #planHost(): PlanHost {
+    return {
+      device: this.#opened.device,
       pool: this.#pool,
       pipelines: this.#pipelines,
       variables: this.#variables,
       checkUsable: () => this.#checkUsable(),
       onDispose: (disposed: GpuPlan) => this.#plans.delete(disposed),
     };
-    // Kernels compile outside the scope: scopes nest by time, and other plans may be compiling meanwhile.
-    const plan = await GpuPlan.create(host, program);
-    this.#plans.add(plan);
-    return plan;
+  }
+
+  /** Measures, and then exchanges the variants of a plan that give the same bits. */
+  async #tuneBeside(plan: GpuPlan, lower: (decisions: Decisions) => LoweredGraph): Promise<void> {
+    const gone = (): boolean => !this.#plans.has(plan);
+    const decisions = await this.#tuner.decide((known) => lower(known).program, gone);
+    const allowed = sameOrder(plan.choices, decisions);
+    if (gone() || plan.choices.every(({ id, chosen }) => allowed.get(id) === chosen)) return;
+    const successor = await GpuPlan.create(this.#planHost, lower(allowed).program);
+    if (gone()) successor.dispose();
+    else plan.replaceBy(successor);
+  }
+
+  /** Resolves when no tuning goes on any more. */
+  async tuned(): Promise<void> {
+    while (this.#pending.size > 0) await Promise.all(this.#pending);
+  }
+
+  /** What tuning has measured on this executor: the variants taken, their times, and those that are wrong here. */
+  get tuningReports(): readonly TuningReport[] {
+    return this.#tuner.reports;
   }
 
   async read(variable: Variable): Promise<HostArray> {

@@ -45,22 +45,22 @@ interface Readback {
 
 /** A plan on the GPU. */
 export class GpuPlan implements Plan {
-  readonly #figures: Omit<PlanStatistics, 'submits'>;
-  readonly #cuts: SubmitCuts;
+  #figures: Omit<PlanStatistics, 'submits'>;
+  #cuts: SubmitCuts;
   readonly #done = (): Promise<unknown> => this.#host.device.queue.onSubmittedWorkDone();
   readonly #host: PlanHost;
-  readonly #program: Program;
-  readonly #kernels: ReadonlyMap<DispatchStep['kernel'], CompiledKernel>;
-  readonly #memory: MemoryLayout;
-  readonly #lifetimes: ReadonlyMap<Storage, Lifetime>;
-  readonly #buffers: readonly PooledBuffer[];
-  readonly #parameters: GPUBuffer;
-  readonly #parameterGroup: GPUBindGroup;
+  #program: Program;
+  #kernels: ReadonlyMap<DispatchStep['kernel'], CompiledKernel>;
+  #memory: MemoryLayout;
+  #lifetimes: ReadonlyMap<Storage, Lifetime>;
+  #buffers: readonly PooledBuffer[];
+  #parameters: GPUBuffer;
+  #parameterGroup: GPUBindGroup;
   readonly #updated: readonly Variable[];
   readonly #histories: readonly string[];
   readonly #historyBuffer: PooledBuffer | null;
   /** Reused for every run: scalars by storage, as they are written. */
-  readonly #scalarBytes = new Map<Storage, { readonly bytes: ArrayBuffer; readonly view: DataView }>();
+  #scalarBytes = new Map<Storage, { readonly bytes: ArrayBuffer; readonly view: DataView }>();
   #steps: BoundStep[] = [];
   #packings: {
     readonly variables: readonly Variable[];
@@ -71,6 +71,7 @@ export class GpuPlan implements Plan {
   #runs = 0;
   #historyRead = 0;
   #disposed = false;
+  #successor: GpuPlan | null = null;
 
   private constructor(
     host: PlanHost,
@@ -132,6 +133,7 @@ export class GpuPlan implements Plan {
 
   run(feeds: Feeds = {}, options: RunOptions = {}): Promise<RunResult> {
     this.#checkUsable();
+    this.#succeed();
     const { device, variables } = this.#host;
     if (this.#epoch !== variables.epoch) this.#bind();
     const foreign = this.#writeInputs(feeds);
@@ -195,9 +197,45 @@ export class GpuPlan implements Plan {
     return entries;
   }
 
+  /**
+   * Lets the next run be that of another plan of the same graph, whose kernels and memory this one takes over.
+   * What the last run left stays readable until then.
+   */
+  replaceBy(successor: GpuPlan): void {
+    this.#successor?.dispose();
+    this.#successor = successor;
+  }
+
+  #succeed(): void {
+    const successor = this.#successor;
+    if (!successor) return;
+    this.#successor = null;
+    const [buffers, parameters] = [this.#buffers, this.#parameters];
+    this.#figures = successor.#figures;
+    this.#cuts = successor.#cuts;
+    this.#program = successor.#program;
+    this.#kernels = successor.#kernels;
+    this.#memory = successor.#memory;
+    this.#lifetimes = successor.#lifetimes;
+    this.#buffers = successor.#buffers;
+    this.#parameters = successor.#parameters;
+    this.#parameterGroup = successor.#parameterGroup;
+    this.#scalarBytes = successor.#scalarBytes;
+    this.#epoch = -1;
+    // What it leaves behind is what this one had; destroyed buffers live on until the work submitted is done.
+    successor.#buffers = buffers;
+    successor.#parameters = parameters;
+    successor.dispose();
+  }
+
   /** Where kernels come in several variants, and which this plan took. */
   get choices(): readonly ChoiceSite[] {
     return this.#program.choices;
+  }
+
+  /** The variants this plan took, for {@link CompileOptions.decisions}: another plan of the graph then repeats its bits. */
+  get decisions(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.choices.map(({ id, chosen }) => [id, chosen]));
   }
 
   describe(): string {
@@ -207,6 +245,7 @@ export class GpuPlan implements Plan {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.#successor?.dispose();
     for (const buffer of this.#buffers) this.#host.pool.free(buffer);
     if (this.#historyBuffer) this.#host.pool.free(this.#historyBuffer);
     this.#parameters.destroy();

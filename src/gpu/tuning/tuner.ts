@@ -1,0 +1,299 @@
+/** Decides between variants by measuring them on the device at hand, and remembers. */
+import { KERNELS } from '../kernels/index.js';
+import type { ChoiceSite, Decisions } from '../lower/choice.js';
+import type { Program } from '../program.js';
+import { parseTexts, type TuningStore } from './store.js';
+import { Trial, trialBytes, TrialMemory, type TrialHost } from './trial.js';
+
+/** What was found for one choice. */
+export interface TuningReport {
+  /** The choice, as in {@link ChoiceSite.id}. */
+  readonly id: string;
+  readonly chosen: string;
+  readonly default: string;
+  /** Time of each variant that was measured, as a share of the default's in interleaved pairs. */
+  readonly ratios: Readonly<Record<string, number>>;
+  /** Variants that are wrong on this adapter, or do not run, and why. They are never chosen. */
+  readonly refused: Readonly<Record<string, string>>;
+}
+
+/** Options of {@link Tuner}. */
+export interface TunerOptions {
+  readonly store: TuningStore;
+  /** What of the surroundings decisions depend on: adapter, driver, browser. */
+  readonly surroundings: string;
+  /** Milliseconds of device time for one graph. */
+  readonly budget: number;
+  /** Throws where the device is gone. */
+  readonly checkUsable: () => void;
+}
+
+/** A variant is taken if it needs at most this share of the default's time. */
+const WORTHWHILE = 0.9;
+/** Pairs of default and variant, one after the other, whose median decides. */
+const PAIRS = 5;
+/** After this many pairs a variant that is clearly slower is given up. */
+const FIRST_PAIRS = 2;
+const CLEARLY_SLOWER = 1.2;
+/** Milliseconds that a batch should take, so that the clock and the submit's own cost do not matter. */
+const BATCH = 4;
+const MOST_REPEATS = 256;
+/** Choices that touch more memory than this are not measured. */
+const MOST_BYTES = 2 ** 29;
+/** How far results of different order classes may be apart, as `max|a−b| / (1 + max|b|)`. */
+const TOLERANCE = 1e-4;
+
+/** Measures variants, one graph after another. */
+export class Tuner {
+  readonly #host: TrialHost;
+  readonly #options: TunerOptions;
+  readonly #known = new Map<string, string>();
+  readonly #reports: TuningReport[] = [];
+  #loaded: Promise<void> | null = null;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(host: TrialHost, options: TunerOptions) {
+    this.#host = host;
+    this.#options = options;
+  }
+
+  /** What was measured so far. */
+  get reports(): readonly TuningReport[] {
+    return this.#reports;
+  }
+
+  /** What was decided before, here or in an earlier session. */
+  async remembered(): Promise<Decisions> {
+    this.#loaded ??= this.#load();
+    await this.#loaded;
+    return this.#known;
+  }
+
+  /**
+   * Measures the choices of a graph that are undecided, those with most arithmetic first, as far as the budget
+   * goes.
+   * @param lower lowers the graph by some decisions
+   * @param canceled asked between measurements
+   */
+  decide(
+    lower: (decisions: Decisions) => Program,
+    canceled: () => boolean = () => false,
+  ): Promise<Decisions> {
+    const decided = this.#queue.then(async () => {
+      await this.remembered();
+      await this.#decideAll(lower, canceled);
+      return this.#known;
+    });
+    // One graph at a time; what goes wrong with one is no concern of the next.
+    this.#queue = decided.catch(() => undefined);
+    return decided;
+  }
+
+  async #decideAll(lower: (decisions: Decisions) => Program, canceled: () => boolean): Promise<void> {
+    const standard = lower(this.#known);
+    const sites = new Map<string, ChoiceSite>();
+    for (const site of standard.choices) if (!sites.has(site.id)) sites.set(site.id, site);
+    const undecided = [...sites.values()].filter(
+      ({ id, variants, count }) => variants.length > 1 && count > 0 && !this.#known.has(id),
+    );
+    const work = new Map(undecided.map(({ id }) => [id, flopsOf(standard, id)]));
+    undecided.sort((a, b) => work.get(b.id)! - work.get(a.id)!);
+    let left = this.#options.budget;
+    const news = new Map<string, string>();
+    for (const site of undecided) {
+      if (left <= 0 || canceled()) break;
+      this.#options.checkUsable();
+      if (trialBytes(standard, site.id) > MOST_BYTES) continue;
+      const { report, spent } = await this.#decideOne(lower, site, left);
+      left -= spent;
+      if (!report) continue;
+      this.#reports.push(report);
+      this.#known.set(site.id, report.chosen);
+      news.set(site.id, report.chosen);
+    }
+    if (news.size > 0) await this.#save(news);
+  }
+
+  /** Null where the default itself could not be measured, or the budget ended before every variant had its turn. */
+  async #decideOne(
+    lower: (decisions: Decisions) => Program,
+    site: ChoiceSite,
+    budget: number,
+  ): Promise<{ report: TuningReport | null; spent: number }> {
+    const { id, variants } = site;
+    const [standard, ...others] = variants;
+    const memory = new TrialMemory(this.#host);
+    const trials: Trial[] = [];
+    const ratios: Record<string, number> = {};
+    const refused: Record<string, string> = {};
+    let spent = 0;
+    const prepare = async (name: string): Promise<Trial> => {
+      const program = lower(new Map([...this.#known, [id, name]]));
+      const trial = await Trial.create(this.#host, memory, program, id);
+      trials.push(trial);
+      return trial;
+    };
+    const timed = async (trial: Trial, times: number): Promise<number> => {
+      const milliseconds = await trial.run(times);
+      spent += milliseconds;
+      return milliseconds;
+    };
+    try {
+      const base = await prepare(standard!.name);
+      const expected = await resultsOf(base, memory);
+      if (expected.size === 0) return { report: null, spent };
+      // The shortest of a few, since the first may wait for what the queue still holds.
+      const once = Math.min(await timed(base, 1), await timed(base, 1), await timed(base, 1));
+      const repeats = Math.min(MOST_REPEATS, Math.max(1, Math.ceil(BATCH / once)));
+      for (const { name, orderClass } of others) {
+        if (spent > budget) return { report: null, spent };
+        this.#options.checkUsable();
+        try {
+          const trial = await prepare(name);
+          const problem = difference(
+            await resultsOf(trial, memory),
+            expected,
+            orderClass === standard!.orderClass,
+          );
+          if (problem) {
+            refused[name] = problem;
+            continue;
+          }
+          ratios[name] = await ratio(
+            (times) => timed(base, times),
+            (times) => timed(trial, times),
+            repeats,
+          );
+        } catch (error) {
+          // A lost device is no fault of the variant.
+          this.#options.checkUsable();
+          refused[name] = error instanceof Error ? error.message : String(error);
+        }
+      }
+      const best = Object.entries(ratios).sort((a, b) => a[1] - b[1])[0];
+      const chosen = best && best[1] <= WORTHWHILE ? best[0] : standard!.name;
+      return { report: { id, chosen, default: standard!.name, ratios, refused }, spent };
+    } finally {
+      for (const trial of trials) trial.dispose();
+      memory.dispose();
+    }
+  }
+
+  get #key(): string {
+    return `${this.#options.surroundings} | kernels ${kernelVersion()}`;
+  }
+
+  async #load(): Promise<void> {
+    const text = await this.#options.store.get(this.#key).catch(() => null);
+    for (const [id, name] of Object.entries(parseTexts(text ?? ''))) this.#known.set(id, name);
+  }
+
+  async #save(news: ReadonlyMap<string, string>): Promise<void> {
+    const { store } = this.#options;
+    try {
+      // Another tab may have found something meanwhile.
+      const before = parseTexts((await store.get(this.#key)) ?? '');
+      await store.set(this.#key, JSON.stringify({ ...before, ...Object.fromEntries(news) }));
+    } catch {
+      // Then the next session measures again.
+    }
+  }
+}
+
+/** The decisions that may take effect on a plan that has run: those that leave every sum in its order. */
+export function sameOrder(choices: readonly ChoiceSite[], decisions: Decisions): Decisions {
+  const result = new Map<string, string>();
+  for (const { id, chosen, variants } of choices) {
+    const orderOf = (name: string | undefined): string | undefined =>
+      variants.find((variant) => variant.name === name)?.orderClass;
+    const decided = decisions.get(id);
+    const same = decided !== undefined && orderOf(decided) === orderOf(chosen);
+    result.set(id, same ? decided : chosen);
+  }
+  return result;
+}
+
+function flopsOf(program: Program, id: string): number {
+  return program.choices
+    .filter((site) => site.id === id)
+    .flatMap(({ first, count }) => program.steps.slice(first, first + count))
+    .reduce((sum, step) => sum + (step.type === 'dispatch' ? step.flops : 0), 0);
+}
+
+/** What the steps give on the numbers that all variants begin with. */
+async function resultsOf(trial: Trial, memory: TrialMemory): Promise<Map<string, ArrayBuffer>> {
+  memory.fill();
+  await trial.run(1);
+  const results = new Map<string, ArrayBuffer>();
+  for (const key of trial.resultKeys) results.set(key, await trial.read(key));
+  return results;
+}
+
+/** Says what is wrong with a variant's results, if anything is. */
+function difference(
+  actual: ReadonlyMap<string, ArrayBuffer>,
+  expected: ReadonlyMap<string, ArrayBuffer>,
+  sameBits: boolean,
+): string | null {
+  for (const [key, right] of expected) {
+    const bytes = actual.get(key);
+    if (!bytes) return `${key} is not written`;
+    const wrong = sameBits ? differentBits(bytes, right) : tooFar(bytes, right);
+    if (wrong) return `${key}: ${wrong}`;
+  }
+  return null;
+}
+
+function differentBits(actual: ArrayBuffer, expected: ArrayBuffer): string | null {
+  const [a, b] = [new Uint32Array(actual), new Uint32Array(expected)];
+  const index = a.findIndex((bits, i) => bits !== b[i]);
+  return index < 0 ? null : `other bits than the default at index ${index}`;
+}
+
+function tooFar(actual: ArrayBuffer, expected: ArrayBuffer): string | null {
+  const [a, b] = [new Float32Array(actual), new Float32Array(expected)];
+  let worst = 0;
+  let largest = 0;
+  for (let i = 0; i < b.length; i++) {
+    // Numbers that are not finite must be the same ones: both arrays may hold what no step has written.
+    if (!Number.isFinite(a[i]!) || !Number.isFinite(b[i]!)) {
+      if (!Object.is(a[i], b[i])) return `${a[i]!} at index ${i}, the default gives ${b[i]!}`;
+      continue;
+    }
+    worst = Math.max(worst, Math.abs(a[i]! - b[i]!));
+    largest = Math.max(largest, Math.abs(b[i]!));
+  }
+  const error = worst / (1 + largest);
+  return error <= TOLERANCE ? null : `error ${error.toExponential(2)}, tolerance ${TOLERANCE}`;
+}
+
+/** The median of the variant's time over the default's. */
+async function ratio(
+  standard: (times: number) => Promise<number>,
+  variant: (times: number) => Promise<number>,
+  repeats: number,
+): Promise<number> {
+  const ratios: number[] = [];
+  for (let pair = 0; pair < PAIRS; pair++) {
+    const time = await standard(repeats);
+    ratios.push((await variant(repeats)) / time);
+    if (ratios.length === FIRST_PAIRS && Math.min(...ratios) > CLEARLY_SLOWER) break;
+  }
+  return ratios.sort((a, b) => a - b)[ratios.length >> 1]!;
+}
+
+let version: string | null = null;
+
+/** Changes with the text of any kernel: 64 bits of FNV-1a, in two halves. */
+function kernelVersion(): string {
+  if (version !== null) return version;
+  let [low, high] = [0x811c9dc5, 0xcbf29ce4];
+  for (const { code } of KERNELS) {
+    for (let i = 0; i < code.length; i++) {
+      low = Math.imul(low ^ code.charCodeAt(i), 0x01000193);
+      high = Math.imul(high ^ code.charCodeAt(i) ^ (low >>> 24), 0x01000193);
+    }
+  }
+  version = [high, low].map((half) => (half >>> 0).toString(16).padStart(8, '0')).join('');
+  return version;
+}
