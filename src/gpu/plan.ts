@@ -72,6 +72,8 @@ export class GpuPlan implements Plan {
   #historyRead = 0;
   #disposed = false;
   #successor: GpuPlan | null = null;
+  /** Holds the memory that a successor's has replaced, which a feed of the next run may still lie in. */
+  #retired: GpuPlan | null = null;
 
   private constructor(
     host: PlanHost,
@@ -157,6 +159,7 @@ export class GpuPlan implements Plan {
     const readback = this.#encodeReadback(encoder, wanted, options.history ?? false);
     device.queue.submit([encoder.finish()]);
     this.#cuts.watch(this.#done);
+    if (this.#retired) this.#retire();
     variables.touch(this.#updated);
     return readback ? readback() : EMPTY_RESULT;
   }
@@ -179,6 +182,7 @@ export class GpuPlan implements Plan {
    */
   async profile(feeds: Feeds = {}): Promise<ProfileEntry[]> {
     this.#checkUsable();
+    this.#succeed();
     const { device, variables } = this.#host;
     if (this.#epoch !== variables.epoch) this.#bind();
     const foreign = this.#writeInputs(feeds);
@@ -210,6 +214,7 @@ export class GpuPlan implements Plan {
     const successor = this.#successor;
     if (!successor) return;
     this.#successor = null;
+    this.#retire();
     const [buffers, parameters] = [this.#buffers, this.#parameters];
     this.#figures = successor.#figures;
     this.#cuts = successor.#cuts;
@@ -222,10 +227,15 @@ export class GpuPlan implements Plan {
     this.#parameterGroup = successor.#parameterGroup;
     this.#scalarBytes = successor.#scalarBytes;
     this.#epoch = -1;
-    // What it leaves behind is what this one had; destroyed buffers live on until the work submitted is done.
     successor.#buffers = buffers;
     successor.#parameters = parameters;
-    successor.dispose();
+    this.#retired = successor;
+  }
+
+  /** After a submit: destroyed buffers live on until the work submitted is done. */
+  #retire(): void {
+    this.#retired?.dispose();
+    this.#retired = null;
   }
 
   /** Where kernels come in several variants, and which this plan took. */
@@ -246,6 +256,7 @@ export class GpuPlan implements Plan {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#successor?.dispose();
+    this.#retire();
     for (const buffer of this.#buffers) this.#host.pool.free(buffer);
     if (this.#historyBuffer) this.#host.pool.free(this.#historyBuffer);
     this.#parameters.destroy();

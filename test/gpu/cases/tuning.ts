@@ -186,6 +186,30 @@ export const cases: readonly GpuCase[] = [
       plan.dispose();
     },
   },
+  {
+    name: 'a plan that goes on with other kernels may be fed what its last run left on the device',
+    async run({ executor }) {
+      const graph = new Graph('doubling');
+      const x = graph.input('x', [4, 4]);
+      graph.output('y', ops.matmul(x, graph.input('two', [4, 4])));
+      const plan = await executor.compile(graph);
+      const two = Float32Array.from({ length: 16 }, (_, i) => (i % 5 === 0 ? 2 : 0));
+      const first = randomArray(16, 5);
+      await plan.run({ x: first, two });
+      const [{ id, chosen, variants }] = plan.choices as [(typeof plan.choices)[0]];
+      const other = variants.find(({ name }) => name !== chosen)!.name;
+      const { buffer } = plan.outputBuffer('y');
+      plan.replaceBy(await executor.compile(graph, { decisions: { [id]: other } }));
+      const { outputs } = await plan.run({ x: buffer, two }, { read: ['y'] });
+      expectClose(
+        outputs['y']!,
+        first.map((value) => 4 * value),
+        TOLERANCES.exact,
+        'y',
+      );
+      plan.dispose();
+    },
+  },
   ...(['first', 'background'] as const).map((tuning): GpuCase => ({
     name: `a training step, tuned ${tuning}, is right, and no variant is wrong here`,
     async run({ executor: { device }, reference }) {
