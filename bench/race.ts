@@ -14,8 +14,10 @@ export const SECOND_TOLERANCE = 2e-2;
 /** What a quick contender's sample takes at least, in milliseconds; a slow one's is a single unit. */
 const SAMPLE_MILLISECONDS = 400;
 const MOST_UNITS = 200;
-/** A unit that takes longer gets no warm-up but the second unit. */
-const SLOW_MILLISECONDS = 1500;
+/** Samples that all but slow contenders get, whatever is left of the budget. */
+const LEAST_SAMPLES = 5;
+/** A contender whose unit takes longer is slow: no warm-up but the second unit, and as few samples as must be. */
+const SLOW_MILLISECONDS = 2500;
 
 /** How one contender fared. */
 export interface Result {
@@ -143,8 +145,8 @@ function unitsFor(milliseconds: number): number {
 }
 
 /**
- * Samples of each contender: as many as there are rounds where the time allows, quick ones first, and at
- * least one.
+ * Samples of each contender: as many as there are rounds where the time allows, quick ones first; at least
+ * one of slow contenders, and a few of all others.
  */
 export function shares(
   milliseconds: readonly number[],
@@ -156,7 +158,8 @@ export function shares(
   order.forEach((index, position) => {
     const share = left / (order.length - position);
     const fitting = Math.floor(share / milliseconds[index]!);
-    counts[index] = Math.min(budget.rounds, Math.max(1, fitting));
+    const least = milliseconds[index]! > SLOW_MILLISECONDS ? 1 : LEAST_SAMPLES;
+    counts[index] = Math.min(budget.rounds, Math.max(least, fitting));
     left -= counts[index] * milliseconds[index]!;
   });
   return counts;

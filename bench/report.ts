@@ -1,7 +1,14 @@
 /** Tables of results in Markdown, and the same as one JSON object. */
 import { megabytes, number } from './numbers.js';
 import type { Result } from './race.js';
-import { flopsOf, leastBytes, leastTraffic, tableFlops, type Workload } from './workloads.js';
+import {
+  FIRST_CHARACTERS,
+  flopsOf,
+  leastBytes,
+  leastTraffic,
+  tableFlops,
+  type Workload,
+} from './workloads.js';
 
 /** What a run found. */
 export interface Report {
@@ -26,7 +33,7 @@ export function raceTable(workload: Workload, results: readonly Result[]): strin
     'quartiles',
     'samples',
     'times ours',
-    `first ${unit}, ms`,
+    workload.kind === 'generation' ? `first ${FIRST_CHARACTERS} characters, ms` : `first ${unit}, ms`,
     'times ours',
     'dispatches',
     'submits',

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import sys
 import time
 
@@ -91,6 +92,7 @@ class Ctc:
 def main():
     backend = sys.argv[1]
     device = "cuda" if backend.startswith("cuda") else "cpu"
+    torch.set_num_threads(os.cpu_count())
     # Like with like: tensor cores round products to 10 bits unless told not to.
     torch.backends.cudnn.allow_tf32 = backend == "cuda-tf32"
     torch.backends.cuda.matmul.allow_tf32 = backend == "cuda-tf32"

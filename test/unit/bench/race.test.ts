@@ -48,9 +48,13 @@ describe('shares', () => {
   });
 
   it('gives slow ones what quick ones leave, and at least one', () => {
-    expect(shares([10, 300], { milliseconds: 1000, rounds: 5 })).toEqual([5, 3]);
+    expect(shares([10, 3000], { milliseconds: 10_000, rounds: 5 })).toEqual([5, 3]);
     expect(shares([9000, 10], { milliseconds: 1000, rounds: 5 })).toEqual([1, 5]);
-    expect(shares([10], { milliseconds: -5, rounds: 5 })).toEqual([1]);
+    expect(shares([9000], { milliseconds: -5, rounds: 5 })).toEqual([1]);
+  });
+
+  it('gives all but slow ones a few, whatever is left', () => {
+    expect(shares([400, 9000], { milliseconds: -5, rounds: 9 })).toEqual([5, 1]);
   });
 });
 
