@@ -1,7 +1,7 @@
 /** The packed package in fresh projects of each kind that it promises to work in: every one trains something. */
 import { execFile } from 'node:child_process';
 import { createReadStream, existsSync } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -187,6 +187,27 @@ describe('in a page', () => {
     const result = await open('with-worker', `<script type="module">${code}</script>`);
     expect(result).toEqual({ kind: 'webgpu', window: 'undefined', fell: true });
   });
+});
+
+it('continues what is typed into the page of README.md', async () => {
+  const page = await readFile(join(PROJECT, 'demo/embed/plain.html'), 'utf8');
+  expect(await readFile(join(PROJECT, 'README.md'), 'utf8')).toContain(`\`\`\`html\n${page}\`\`\`\n`);
+  expect(page.split('\n').length).toBeLessThanOrEqual(30);
+  await node(`import { writeFile } from 'node:fs/promises';
+    import { CharacterModel, createExecutor } from 'webgpu-rnn';
+    const executor = await createExecutor({ backend: 'cpu' });
+    const model = CharacterModel.create({ executor, characters: 'The cat', hiddenSize: 8, seed: 1 });
+    await writeFile('model.safetensors', await model.save());`);
+  const typing = `<script type="module">
+    const text = document.querySelector('#text');
+    text.value = 'The cat!';
+    while (text.value.length < 208) {
+      if (text.value.length === 8) document.querySelector('#more').click();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    globalThis.result = text.value;
+  </script>`;
+  expect(await open('embed', page + typing)).toMatch(/^The cat![The cat]{200}$/);
 });
 
 describe('in Node', () => {
