@@ -10,9 +10,8 @@
 //   mask    [T·B]          0 where a sequence has ended
 //   seed    one whole number
 //
-// The entry point is in lib/recurrent_backward.wgsl: the product, then for each row and four units finish().
-// One invocation computes eight batch rows of sixteen units.
-// Workgroups: (⌈⌈B/8⌉·⌈units/16⌉ / 8⌉, 1, D). Widths are padded to a multiple of four, with zeros.
+// The entry point is in lib/recurrent_backward_16.wgsl, _8 or _1: the product, then for each row and four units
+// finish(). Widths are padded to a multiple of four, with zeros.
 
 @group(0) @binding(0) var<storage, read_write> gates: array<vec4f>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4f>;

@@ -8,7 +8,7 @@
 //   mask     [T·B]          0 where a sequence has ended
 //   seed     one whole number
 //
-// The entry point is in lib/recurrent_forward_tile.wgsl: the recurrent product, then for each row and four units
+// The entry point is in lib/recurrent_forward_16.wgsl, _8 or _1: the recurrent product, then for each row and four units
 // finish(). H is padded to a multiple of four, with zeros.
 
 @group(0) @binding(0) var<storage, read_write> gates: array<vec4f>;
@@ -22,10 +22,13 @@
 // The products of four units.
 alias Sums = vec4f;
 
+// Gates of the weight, and which of them are multiplied here.
 const GATES = 3u;
+const FIRST_GATE = 2u;
+const COUNT = 1u;
 
-fn load_weight(at: u32) -> Sums {
-  return weight[at + 2u * params.hidden_quads];
+fn to_sums(a: vec4f, b: vec4f, c: vec4f, d: vec4f) -> Sums {
+  return a;
 }
 
 fn finish(direction: u32, row: u32, quad: u32, sums: Sums) {

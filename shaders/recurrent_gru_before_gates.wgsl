@@ -7,7 +7,7 @@
 //   h        states by step, [B, H] each; at h_write, assigns r⊙h
 //   mask, seed  bound for the second half's sake
 //
-// The entry point is in lib/recurrent_forward_tile.wgsl: the recurrent product, then for each row and four units
+// The entry point is in lib/recurrent_forward_16.wgsl, _8 or _1: the recurrent product, then for each row and four units
 // finish(). H is padded to a multiple of four, with zeros.
 
 @group(0) @binding(0) var<storage, read_write> gates: array<vec4f>;
@@ -21,11 +21,13 @@
 // The products of four units, a column for each gate.
 alias Sums = mat2x4f;
 
+// Gates of the weight, and which of them are multiplied here.
 const GATES = 3u;
+const FIRST_GATE = 0u;
+const COUNT = 2u;
 
-fn load_weight(at: u32) -> Sums {
-  let quads = params.hidden_quads;
-  return mat2x4f(weight[at], weight[at + quads]);
+fn to_sums(a: vec4f, b: vec4f, c: vec4f, d: vec4f) -> Sums {
+  return mat2x4f(a, b);
 }
 
 fn finish(direction: u32, row: u32, quad: u32, sums: Sums) {

@@ -9,8 +9,8 @@
 //   mask     [T·B]          0 where a sequence has ended
 //   seed     one whole number
 //
-// The entry point is in lib/recurrent_forward_tile.wgsl or lib/recurrent_forward_row.wgsl: the recurrent product of
-// every gate, then for each row and four units finish(). H is padded to a multiple of four, with zeros.
+// The entry point is in lib/recurrent_forward_16.wgsl, _8 or _1: the recurrent product of every gate, then for each
+// row and four units finish(). H is padded to a multiple of four, with zeros.
 
 @group(0) @binding(0) var<storage, read_write> gates: array<vec4f>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4f>;
@@ -23,11 +23,13 @@
 // The products of four units, a column for each gate.
 alias Sums = mat3x4f;
 
+// Gates of the weight, and which of them are multiplied here.
 const GATES = 3u;
+const FIRST_GATE = 0u;
+const COUNT = 3u;
 
-fn load_weight(at: u32) -> Sums {
-  let quads = params.hidden_quads;
-  return mat3x4f(weight[at], weight[at + quads], weight[at + 2u * quads]);
+fn to_sums(a: vec4f, b: vec4f, c: vec4f, d: vec4f) -> Sums {
+  return mat3x4f(a, b, c);
 }
 
 // For batch row `row` and units 4·quad to 4·quad + 3, from the products h·W_hhᵀ.

@@ -6,7 +6,7 @@
 //   mask    [T·B]      0 where a sequence has ended
 //   seed    one whole number
 //
-// The entry point is in lib/recurrent_forward_tile.wgsl: the product, then for each row and four units finish().
+// The entry point is in lib/recurrent_forward_16.wgsl, _8 or _1: the product, then for each row and four units finish().
 // R and H are padded to multiples of four, with zeros.
 
 @group(0) @binding(0) var<storage, read> weight: array<vec4f>;
@@ -18,10 +18,13 @@
 // The products of four units.
 alias Sums = vec4f;
 
+// Gates of the weight, and which of them are multiplied here.
 const GATES = 1u;
+const FIRST_GATE = 0u;
+const COUNT = 1u;
 
-fn load_weight(at: u32) -> Sums {
-  return weight[at];
+fn to_sums(a: vec4f, b: vec4f, c: vec4f, d: vec4f) -> Sums {
+  return a;
 }
 
 fn finish(direction: u32, row: u32, quad: u32, sums: Sums) {

@@ -8,8 +8,8 @@
 //   mask     [T·B]       0 where a sequence has ended
 //   seed     one whole number
 //
-// The entry point is in lib/recurrent_forward_tile.wgsl or lib/recurrent_forward_row.wgsl: the recurrent product of
-// every gate, then for each row and four units finish(). H is padded to a multiple of four, with zeros.
+// The entry point is in lib/recurrent_forward_16.wgsl, _8 or _1: the recurrent product of every gate, then for each
+// row and four units finish(). H is padded to a multiple of four, with zeros.
 
 @group(0) @binding(0) var<storage, read_write> gates: array<vec4f>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4f>;
@@ -22,10 +22,13 @@
 // The products of four units.
 alias Sums = vec4f;
 
+// Gates of the weight, and which of them are multiplied here.
 const GATES = 1u;
+const FIRST_GATE = 0u;
+const COUNT = 1u;
 
-fn load_weight(at: u32) -> Sums {
-  return weight[at];
+fn to_sums(a: vec4f, b: vec4f, c: vec4f, d: vec4f) -> Sums {
+  return a;
 }
 
 // For batch row `row` and units 4·quad to 4·quad + 3, from the product h·W_hhᵀ.

@@ -1,6 +1,5 @@
-// Every backward step: its parameters, the product it begins with, and the entry point, which hands each result
-// to the cell's finish(). Places are in vec4, one for each direction; workgroup z is the direction. "Next" is the
-// step that came after this one, whichever way time ran.
+// What every backward step has: its parameters, and how it reads what it multiplies. Places are in vec4, one for each
+// direction; workgroup z is the direction. "Next" is the step that came after this one, whichever way time ran.
 
 struct Params {
   source_read: vec2u,    // first row of what is multiplied by the weight
@@ -62,58 +61,16 @@ fn state_gradient(direction: u32, row: u32, quad: u32, sum: vec4f) -> vec4f {
   return dh;
 }
 
-// source[row, n]·weight[n, unit] for eight batch rows and four quads of units, then finish() for each of them.
-@compute @workgroup_size(8)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let direction = id.z;
+// Four rows of the weight, four units: column = n, component = unit. Rows are turned by weight_shift.
+fn weight_block(direction: u32, n: u32, quad: u32) -> mat4x4f {
+  let shifted = n + params.weight_shift;
+  let row = select(shifted, shifted - params.source_quads, shifted >= params.source_quads);
   let quads = params.unit_quads;
-  let blocks = (quads + 3u) / 4u;
-  let quad0 = id.x % blocks * 4u;
-  let row0 = id.x / blocks * 8u;
-  if (row0 >= params.batch) {
-    return;
-  }
-  var s0 = mat4x4f();  // of one batch row: column = quad, component = unit
-  var s1 = mat4x4f();
-  var s2 = mat4x4f();
-  var s3 = mat4x4f();
-  var s4 = mat4x4f();
-  var s5 = mat4x4f();
-  var s6 = mat4x4f();
-  var s7 = mat4x4f();
-  if (params.has_next != 0u) {
-    // Rows past the batch and quads past the width repeat the last one.
-    let last = vec4u(params.batch - 1u);
-    let rows = vec4u(row0) + vec4u(0u, 1u, 2u, 3u);
-    let first = params.source_read[direction];
-    let upper = first + min(rows, last) * params.source_stride;
-    let lower = first + min(rows + 4u, last) * params.source_stride;
-    let columns = min(vec4u(quad0) + vec4u(0u, 1u, 2u, 3u), vec4u(quads - 1u));
-    let weights = params.weight_offset + direction * params.weight_stride + columns;
-    var row = 4u * params.weight_shift;
-    for (var n = 0u; n < 4u * params.source_quads; n++) {
-      let at = weights + row * quads;
-      row = select(row + 1u, 0u, row + 1u == 4u * params.source_quads);
-      let w = mat4x4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]);
-      let n4 = n >> 2u;
-      let c = n & 3u;
-      s0 += w * gates[upper.x + n4][c];
-      s1 += w * gates[upper.y + n4][c];
-      s2 += w * gates[upper.z + n4][c];
-      s3 += w * gates[upper.w + n4][c];
-      s4 += w * gates[lower.x + n4][c];
-      s5 += w * gates[lower.y + n4][c];
-      s6 += w * gates[lower.z + n4][c];
-      s7 += w * gates[lower.w + n4][c];
-    }
-  }
-  var sums = array<mat4x4f, 8>(s0, s1, s2, s3, s4, s5, s6, s7);
-  // One call in a loop, not many: compilers write every call out.
-  for (var i = 0u; i < 32u; i++) {
-    let row = i / 4u;
-    let side = i % 4u;
-    if (row0 + row < params.batch && quad0 + side < quads) {
-      finish(direction, row0 + row, quad0 + side, sums[row][side]);
-    }
-  }
+  let at = params.weight_offset + direction * params.weight_stride + row * 4u * quads + quad;
+  return mat4x4f(weight[at], weight[at + quads], weight[at + 2u * quads], weight[at + 3u * quads]);
+}
+
+// Four n of four rows of what is multiplied: column = batch row, component = n.
+fn source_block(rows: vec4u, n: u32) -> mat4x4f {
+  return mat4x4f(gates[rows.x + n], gates[rows.y + n], gates[rows.z + n], gates[rows.w + n]);
 }

@@ -1,4 +1,4 @@
-// Parameters of every forward step. Places are in vec4, one for each direction; workgroup z is the direction.
+// What every forward step has: its parameters, and how it reads its weight. Places are in vec4, one for each direction; workgroup z is the direction.
 
 struct Params {
   gates_row: vec2u,      // row of the gates, [T·B] for each direction
@@ -35,4 +35,10 @@ struct Params {
   state_width: u32,      // width of h as it is, unpadded
   dropout_threshold: u32,
   dropout_scale: f32,    // 1/(1−p), 0 without recurrent dropout
+}
+
+// Four rows of the weight, four units of one gate: column = k, component = unit.
+fn weight_block(at: u32) -> mat4x4f {
+  let row = GATES * params.hidden_quads;
+  return mat4x4f(weight[at], weight[at + row], weight[at + 2u * row], weight[at + 3u * row]);
 }

@@ -6,9 +6,13 @@ import matmulSource from '../../../shaders/lib/matmul.wgsl?raw';
 import logitsProductSource from '../../../shaders/lib/logits_product.wgsl?raw';
 import recurrentActivationsSource from '../../../shaders/lib/recurrent_activations.wgsl?raw';
 import recurrentBackwardSource from '../../../shaders/lib/recurrent_backward.wgsl?raw';
+import recurrentBackward1Source from '../../../shaders/lib/recurrent_backward_1.wgsl?raw';
+import recurrentBackward8Source from '../../../shaders/lib/recurrent_backward_8.wgsl?raw';
+import recurrentBackward16Source from '../../../shaders/lib/recurrent_backward_16.wgsl?raw';
 import recurrentForwardSource from '../../../shaders/lib/recurrent_forward.wgsl?raw';
-import recurrentForwardRowSource from '../../../shaders/lib/recurrent_forward_row.wgsl?raw';
-import recurrentForwardTileSource from '../../../shaders/lib/recurrent_forward_tile.wgsl?raw';
+import recurrentForward1Source from '../../../shaders/lib/recurrent_forward_1.wgsl?raw';
+import recurrentForward8Source from '../../../shaders/lib/recurrent_forward_8.wgsl?raw';
+import recurrentForward16Source from '../../../shaders/lib/recurrent_forward_16.wgsl?raw';
 import recurrentMasksSource from '../../../shaders/lib/recurrent_masks.wgsl?raw';
 import recurrentNormSource from '../../../shaders/lib/recurrent_norm.wgsl?raw';
 import recurrentNormBackwardSource from '../../../shaders/lib/recurrent_norm_backward.wgsl?raw';
@@ -41,13 +45,17 @@ export const recurrentForwardLibrary: ShaderLibrary = {
   file: 'lib/recurrent_forward.wgsl',
   code: recurrentForwardSource,
 };
-export const recurrentForwardRowLibrary: ShaderLibrary = {
-  file: 'lib/recurrent_forward_row.wgsl',
-  code: recurrentForwardRowSource,
+/** Entry points of forward steps, by the batch rows that an invocation computes. */
+export const recurrentForwardTiles: Readonly<Record<1 | 8 | 16, ShaderLibrary>> = {
+  1: { file: 'lib/recurrent_forward_1.wgsl', code: recurrentForward1Source },
+  8: { file: 'lib/recurrent_forward_8.wgsl', code: recurrentForward8Source },
+  16: { file: 'lib/recurrent_forward_16.wgsl', code: recurrentForward16Source },
 };
-export const recurrentForwardTileLibrary: ShaderLibrary = {
-  file: 'lib/recurrent_forward_tile.wgsl',
-  code: recurrentForwardTileSource,
+/** Entry points of backward steps, by the batch rows that an invocation computes. */
+export const recurrentBackwardTiles: Readonly<Record<1 | 8 | 16, ShaderLibrary>> = {
+  1: { file: 'lib/recurrent_backward_1.wgsl', code: recurrentBackward1Source },
+  8: { file: 'lib/recurrent_backward_8.wgsl', code: recurrentBackward8Source },
+  16: { file: 'lib/recurrent_backward_16.wgsl', code: recurrentBackward16Source },
 };
 export const recurrentMasksLibrary: ShaderLibrary = {
   file: 'lib/recurrent_masks.wgsl',

@@ -19,9 +19,9 @@ import {
   gridLibrary,
   recurrentActivationsLibrary,
   recurrentBackwardLibrary,
+  recurrentBackwardTiles,
   recurrentForwardLibrary,
-  recurrentForwardRowLibrary,
-  recurrentForwardTileLibrary,
+  recurrentForwardTiles,
   recurrentMasksLibrary,
   recurrentOptionsLibrary,
   recurrentPlainLibrary,
@@ -29,9 +29,11 @@ import {
   threefryLibrary,
 } from './libraries.js';
 
-/** What every forward step calls, beside what {@link defineStep} adds; the entry point for batches or for few rows. */
-const tileLibraries = [recurrentForwardTileLibrary, recurrentForwardLibrary, recurrentStateLibrary];
-const rowLibraries = [recurrentForwardRowLibrary, recurrentForwardLibrary, recurrentStateLibrary];
+/** Batch rows that one invocation of a step computes. */
+export type TileRows = 1 | 8 | 16;
+
+/** What every forward step calls, beside what {@link defineStep} adds. */
+const forwardLibraries = [recurrentForwardLibrary, recurrentStateLibrary];
 
 /**
  * A step's kernel in two variants: for PyTorch's cells as they are, and with every option. The first is so much
@@ -42,16 +44,21 @@ export interface StepKernel<B extends Bindings = Bindings, P extends Parameters 
   readonly general: Kernel<B, P>;
 }
 
-/** Declares both variants of a step's kernel. */
-/* @__NO_SIDE_EFFECTS__ */
-export function defineStep<const B extends Bindings, const P extends Parameters>(description: {
+/** What a step's kernel is declared by. */
+interface StepDescription<B extends Bindings, P extends Parameters> {
   readonly name: string;
   readonly file: string;
   readonly code: string;
   readonly libraries: readonly ShaderLibrary[];
   readonly bindings: B;
   readonly parameters: P;
-}): StepKernel<B, P> {
+}
+
+/** Declares both variants of a step's kernel. */
+/* @__NO_SIDE_EFFECTS__ */
+export function defineStep<const B extends Bindings, const P extends Parameters>(
+  description: StepDescription<B, P>,
+): StepKernel<B, P> {
   const { name, libraries } = description;
   return {
     plain: defineKernel({
@@ -71,6 +78,19 @@ export function defineStep<const B extends Bindings, const P extends Parameters>
       ],
     }),
   };
+}
+
+/** Declares a step's kernel for each height of its tiles: the same cell, with another entry point. */
+/* @__NO_SIDE_EFFECTS__ */
+function defineTiledStep<const B extends Bindings, const P extends Parameters>(
+  tiles: Readonly<Record<TileRows, ShaderLibrary>>,
+  description: StepDescription<B, P>,
+): Readonly<Record<TileRows, StepKernel<B, P>>> {
+  const of = (rows: TileRows): StepKernel<B, P> => {
+    const { name, libraries } = description;
+    return defineStep({ ...description, name: `${name}_${rows}`, libraries: [tiles[rows], ...libraries] });
+  };
+  return { 1: of(1), 8: of(8), 16: of(16) };
 }
 
 const forwardParameters = {
@@ -157,11 +177,11 @@ const backwardParameters = {
   dropout_scale: 'f32',
 } as const;
 
-export const recurrentLstmForwardKernel = defineStep({
+export const recurrentLstmForwardKernel = defineTiledStep(recurrentForwardTiles, {
   name: 'recurrent_lstm_forward',
   file: 'recurrent_lstm_forward.wgsl',
   code: recurrentLstmForwardSource,
-  libraries: tileLibraries,
+  libraries: forwardLibraries,
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -174,24 +194,7 @@ export const recurrentLstmForwardKernel = defineStep({
   parameters: forwardParameters,
 });
 
-export const recurrentLstmForwardRowKernel = defineStep({
-  name: 'recurrent_lstm_forward_row',
-  file: 'recurrent_lstm_forward.wgsl',
-  code: recurrentLstmForwardSource,
-  libraries: rowLibraries,
-  bindings: {
-    gates: 'read_write',
-    weight: 'read',
-    vectors: 'read',
-    h: 'read_write',
-    c: 'read_write',
-    mask: 'read',
-    seed: 'read',
-  },
-  parameters: forwardParameters,
-});
-
-export const recurrentLstmBackwardKernel = defineStep({
+export const recurrentLstmBackwardKernel = defineTiledStep(recurrentBackwardTiles, {
   name: 'recurrent_lstm_backward',
   file: 'recurrent_lstm_backward.wgsl',
   code: recurrentLstmBackwardSource,
@@ -209,16 +212,16 @@ export const recurrentLstmBackwardKernel = defineStep({
   parameters: backwardParameters,
 });
 
-export const recurrentProjectKernel = defineStep({
+export const recurrentProjectKernel = defineTiledStep(recurrentForwardTiles, {
   name: 'recurrent_project',
   file: 'recurrent_project.wgsl',
   code: recurrentProjectSource,
-  libraries: tileLibraries,
+  libraries: forwardLibraries,
   bindings: { weight: 'read', h: 'read_write', mask: 'read', seed: 'read' },
   parameters: forwardParameters,
 });
 
-export const recurrentProjectBackwardKernel = defineStep({
+export const recurrentProjectBackwardKernel = defineTiledStep(recurrentBackwardTiles, {
   name: 'recurrent_project_backward',
   file: 'recurrent_project_backward.wgsl',
   code: recurrentProjectBackwardSource,
@@ -234,11 +237,11 @@ export const recurrentProjectBackwardKernel = defineStep({
   parameters: backwardParameters,
 });
 
-export const recurrentGruForwardKernel = defineStep({
+export const recurrentGruForwardKernel = defineTiledStep(recurrentForwardTiles, {
   name: 'recurrent_gru_forward',
   file: 'recurrent_gru_forward.wgsl',
   code: recurrentGruForwardSource,
-  libraries: tileLibraries,
+  libraries: forwardLibraries,
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -250,23 +253,7 @@ export const recurrentGruForwardKernel = defineStep({
   parameters: forwardParameters,
 });
 
-export const recurrentGruForwardRowKernel = defineStep({
-  name: 'recurrent_gru_forward_row',
-  file: 'recurrent_gru_forward.wgsl',
-  code: recurrentGruForwardSource,
-  libraries: rowLibraries,
-  bindings: {
-    gates: 'read_write',
-    weight: 'read',
-    vectors: 'read',
-    h: 'read_write',
-    mask: 'read',
-    seed: 'read',
-  },
-  parameters: forwardParameters,
-});
-
-export const recurrentGruBackwardKernel = defineStep({
+export const recurrentGruBackwardKernel = defineTiledStep(recurrentBackwardTiles, {
   name: 'recurrent_gru_backward',
   file: 'recurrent_gru_backward.wgsl',
   code: recurrentGruBackwardSource,
@@ -283,11 +270,11 @@ export const recurrentGruBackwardKernel = defineStep({
   parameters: backwardParameters,
 });
 
-export const recurrentGruBeforeGatesKernel = defineStep({
+export const recurrentGruBeforeGatesKernel = defineTiledStep(recurrentForwardTiles, {
   name: 'recurrent_gru_before_gates',
   file: 'recurrent_gru_before_gates.wgsl',
   code: recurrentGruBeforeGatesSource,
-  libraries: tileLibraries,
+  libraries: forwardLibraries,
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -299,11 +286,11 @@ export const recurrentGruBeforeGatesKernel = defineStep({
   parameters: forwardParameters,
 });
 
-export const recurrentGruBeforeCandidateKernel = defineStep({
+export const recurrentGruBeforeCandidateKernel = defineTiledStep(recurrentForwardTiles, {
   name: 'recurrent_gru_before_candidate',
   file: 'recurrent_gru_before_candidate.wgsl',
   code: recurrentGruBeforeCandidateSource,
-  libraries: tileLibraries,
+  libraries: forwardLibraries,
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -315,7 +302,7 @@ export const recurrentGruBeforeCandidateKernel = defineStep({
   parameters: forwardParameters,
 });
 
-export const recurrentGruBeforeBackwardKernel = defineStep({
+export const recurrentGruBeforeBackwardKernel = defineTiledStep(recurrentBackwardTiles, {
   name: 'recurrent_gru_before_backward',
   file: 'recurrent_gru_before_backward.wgsl',
   code: recurrentGruBeforeBackwardSource,
@@ -332,7 +319,7 @@ export const recurrentGruBeforeBackwardKernel = defineStep({
   parameters: backwardParameters,
 });
 
-export const recurrentGruBeforeResetBackwardKernel = defineStep({
+export const recurrentGruBeforeResetBackwardKernel = defineTiledStep(recurrentBackwardTiles, {
   name: 'recurrent_gru_before_reset_backward',
   file: 'recurrent_gru_before_reset_backward.wgsl',
   code: recurrentGruBeforeResetBackwardSource,
@@ -349,11 +336,11 @@ export const recurrentGruBeforeResetBackwardKernel = defineStep({
   parameters: backwardParameters,
 });
 
-export const recurrentRnnForwardKernel = defineStep({
+export const recurrentRnnForwardKernel = defineTiledStep(recurrentForwardTiles, {
   name: 'recurrent_rnn_forward',
   file: 'recurrent_rnn_forward.wgsl',
   code: recurrentRnnForwardSource,
-  libraries: tileLibraries,
+  libraries: forwardLibraries,
   bindings: {
     gates: 'read_write',
     weight: 'read',
@@ -365,23 +352,7 @@ export const recurrentRnnForwardKernel = defineStep({
   parameters: forwardParameters,
 });
 
-export const recurrentRnnForwardRowKernel = defineStep({
-  name: 'recurrent_rnn_forward_row',
-  file: 'recurrent_rnn_forward.wgsl',
-  code: recurrentRnnForwardSource,
-  libraries: rowLibraries,
-  bindings: {
-    gates: 'read_write',
-    weight: 'read',
-    vectors: 'read',
-    h: 'read_write',
-    mask: 'read',
-    seed: 'read',
-  },
-  parameters: forwardParameters,
-});
-
-export const recurrentRnnBackwardKernel = defineStep({
+export const recurrentRnnBackwardKernel = defineTiledStep(recurrentBackwardTiles, {
   name: 'recurrent_rnn_backward',
   file: 'recurrent_rnn_backward.wgsl',
   code: recurrentRnnBackwardSource,
@@ -430,20 +401,18 @@ export const recurrentOutputBackwardKernel = defineKernel({
 /** All of them. */
 export const RECURRENT_KERNELS: readonly Kernel[] = /* @__PURE__ */ [
   recurrentLstmForwardKernel,
-  recurrentLstmForwardRowKernel,
   recurrentLstmBackwardKernel,
   recurrentProjectKernel,
   recurrentProjectBackwardKernel,
   recurrentGruForwardKernel,
-  recurrentGruForwardRowKernel,
   recurrentGruBackwardKernel,
   recurrentGruBeforeGatesKernel,
   recurrentGruBeforeCandidateKernel,
   recurrentGruBeforeBackwardKernel,
   recurrentGruBeforeResetBackwardKernel,
   recurrentRnnForwardKernel,
-  recurrentRnnForwardRowKernel,
   recurrentRnnBackwardKernel,
 ]
+  .flatMap((tiles): StepKernel[] => [tiles[1], tiles[8], tiles[16]])
   .flatMap(({ plain, general }): Kernel[] => [plain, general])
   .concat(recurrentOutputKernel, recurrentOutputBackwardKernel);

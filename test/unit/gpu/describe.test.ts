@@ -38,16 +38,16 @@ test('a training plan', () => {
   expect(describePlan(record(true))).toMatchInlineSnapshot(`
     "plan "training": 14 dispatches, 0 copies, 1 submit, 18.2 kFLOP
 
-    step  times  kernel                      layer    sizes                                  workgroups  bytes bound  FLOP
-       0      1  matmul                      encoder  [6,4]·[4,32]                                    1        1.4 k  1.5 k
-       1      3  recurrent_lstm_forward_row  encoder  t=0 [2,8]·[8,32] … t=2 [2,8]·[8,32]             1        6.9 k  5.0 k
-       4      1  matmul                      output   [6,8]·[8,5]                                     1          472    480
-       5      1  softmax_cross_entropy                [6,5]                                           1          168    240
-       6      1  reduce_sum                           [1,6,1]                                         1           28      6
-       7      1  fill                                 [1] = 1                                         1            4      0
-       8      1  matmul                               [6,5]·[5,8]                                     1          472    480
-       9      3  recurrent_lstm_backward     encoder  t=2 [2,32]·[32,8] … t=0 [2,32]·[32,8]           1        8.3 k  6.9 k
-      12      2  matmul                      encoder  [32,6]·[6,4] … [32,4]·[4,8]                     1        3.4 k  3.6 k
+    step  times  kernel                     layer    sizes                                  workgroups  bytes bound  FLOP
+       0      1  matmul                     encoder  [6,4]·[4,32]                                    1        1.4 k  1.5 k
+       1      3  recurrent_lstm_forward_1   encoder  t=0 [2,8]·[8,32] … t=2 [2,8]·[8,32]             1        6.9 k  5.0 k
+       4      1  matmul                     output   [6,8]·[8,5]                                     1          472    480
+       5      1  softmax_cross_entropy               [6,5]                                           1          168    240
+       6      1  reduce_sum                          [1,6,1]                                         1           28      6
+       7      1  fill                                [1] = 1                                         1            4      0
+       8      1  matmul                              [6,5]·[5,8]                                     1          472    480
+       9      3  recurrent_lstm_backward_1  encoder  t=2 [2,32]·[32,8] … t=0 [2,32]·[32,8]           1        8.3 k  6.9 k
+      12      2  matmul                     encoder  [32,6]·[6,4] … [32,4]·[4,8]                     1        3.4 k  3.6 k
 
     packed copies, refreshed when their variable has changed:
       weight_hh transposed  1.0 kB
@@ -75,12 +75,12 @@ test('a plan without a backward pass keeps nothing for one', () => {
   expect(describePlan(record(false))).toMatchInlineSnapshot(`
     "plan "evaluation": 7 dispatches, 0 copies, 1 submit, 7.3 kFLOP
 
-    step  times  kernel                      layer    sizes                                workgroups  bytes bound  FLOP
-       0      1  matmul                      encoder  [6,4]·[4,32]                                  1        1.4 k  1.5 k
-       1      3  recurrent_lstm_forward_row  encoder  t=0 [2,8]·[8,32] … t=2 [2,8]·[8,32]           1        7.7 k  5.0 k
-       4      1  matmul                      output   [6,8]·[8,5]                                   1          472    480
-       5      1  softmax_cross_entropy                [6,5]                                         1          168    240
-       6      1  reduce_sum                           [1,6,1]                                       1           28      6
+    step  times  kernel                    layer    sizes                                workgroups  bytes bound  FLOP
+       0      1  matmul                    encoder  [6,4]·[4,32]                                  1        1.4 k  1.5 k
+       1      3  recurrent_lstm_forward_1  encoder  t=0 [2,8]·[8,32] … t=2 [2,8]·[8,32]           1        7.7 k  5.0 k
+       4      1  matmul                    output   [6,8]·[8,5]                                   1          472    480
+       5      1  softmax_cross_entropy              [6,5]                                         1          168    240
+       6      1  reduce_sum                         [1,6,1]                                       1           28      6
 
     packed copies, refreshed when their variable has changed:
       weight_hh transposed  1.0 kB

@@ -8,7 +8,11 @@ import { backwardInputPlaces, DIRECTION_INPUTS, directionGradientBegin } from '.
 import { hasZoneout, type RecurrentAttributes } from '../../../ops/recurrent-attributes.js';
 import { foldWorkgroups } from '../../kernels/kernel.js';
 import { alignUp, type View } from '../../memory.js';
-import { recurrentOutputBackwardKernel, recurrentProjectBackwardKernel } from '../../kernels/recurrent.js';
+import {
+  recurrentOutputBackwardKernel,
+  recurrentProjectBackwardKernel,
+  type TileRows,
+} from '../../kernels/recurrent.js';
 import type { BackwardParameters, GateBlock } from './cells.js';
 import type { LoweringContext } from '../context.js';
 import { emitFill } from '../fill.js';
@@ -39,6 +43,7 @@ import {
 import { emitInputProducts, emitSteps as emitForwardSteps, type RecurrentResidual } from './forward.js';
 import { emitReduceSum } from '../reduce-sum.js';
 import { emitStridedCopy } from '../strided-copy.js';
+import { backwardWorkgroups, emitTiled } from './tiles.js';
 import { differentiatesByToken, type TokenTable } from './token-table.js';
 
 /** Where the gradients that travel from step to step lie: bytes, by direction. */
@@ -251,14 +256,9 @@ function emitSteps(
     mask,
     seed,
   };
-  const workgroups = (units: number): readonly [number, number, number] => [
-    foldWorkgroups(Math.ceil(B / 8) * Math.ceil(units / 16), 8)[0],
-    1,
-    D,
-  ];
 
   /** The `i`-th step in the order of the forward pass; with `onlyBefore`, what it hands to the one before it. */
-  const emit = (i: number, onlyBefore = false): void => {
+  const emit = (i: number, rows: TileRows, onlyBefore = false): void => {
     const isLast = i === T - 1;
     const isWindowLast = i === window.end - 1;
     const hasPrevious = i > 0 || hasInitial;
@@ -307,19 +307,20 @@ function emitSteps(
     if (!projection) {
       kernels.backward(context, {
         variant,
+        rows,
         buffers,
         parameters: base,
-        workgroups: workgroups(Q),
+        workgroups: backwardWorkgroups(layout, Q, rows),
         label,
         detail,
         flops,
       });
       return;
     }
-    context.dispatch(recurrentProjectBackwardKernel[variant], {
+    context.dispatch(recurrentProjectBackwardKernel[rows][variant], {
       buffers: { gates, weight, dy: buffers.dy, carry: carry.view, mask, seed },
       parameters: base,
-      workgroups: workgroups(Q),
+      workgroups: backwardWorkgroups(layout, Q, rows),
       label,
       detail,
       flops,
@@ -327,6 +328,7 @@ function emitSteps(
     if (onlyBefore) return;
     kernels.backward(context, {
       variant,
+      rows,
       buffers: { ...buffers, weight: projection, dy: nothing },
       parameters: {
         ...base,
@@ -344,14 +346,16 @@ function emitSteps(
         zoneout: [0, base.zoneout[1]!],
         dropout_scale: 0,
       },
-      workgroups: workgroups(P),
+      workgroups: backwardWorkgroups(layout, P, rows),
       label,
       detail: `t=${times} [${B},${R}]·[${R},${H}]`,
       flops: D * (2 * B * P * Q + 20 * B * G * P),
     });
   };
-  for (let i = window.end - 1; i >= window.begin; i--) emit(i);
-  if (window.begin > 0 || wantsInitialH) emit(window.begin, true);
+  emitTiled(context, layout, { family: 'recurrent_backward', steps: window.end - window.begin }, (rows) => {
+    for (let i = window.end - 1; i >= window.begin; i--) emit(i, rows);
+    if (window.begin > 0 || wantsInitialH) emit(window.begin, rows, true);
+  });
 }
 
 /** What a product over the steps of one window belongs to. */

@@ -10,13 +10,11 @@ import {
   recurrentGruBeforeGatesKernel,
   recurrentGruBeforeResetBackwardKernel,
   recurrentGruForwardKernel,
-  recurrentGruForwardRowKernel,
   recurrentLstmBackwardKernel,
   recurrentLstmForwardKernel,
-  recurrentLstmForwardRowKernel,
   recurrentRnnBackwardKernel,
   recurrentRnnForwardKernel,
-  recurrentRnnForwardRowKernel,
+  type TileRows,
 } from '../../kernels/recurrent.js';
 import type { LoweringContext } from '../context.js';
 
@@ -26,6 +24,8 @@ export type StepVariant = 'plain' | 'general';
 /** What every dispatch of a step passes on as it is. */
 export interface StepDescription {
   readonly variant: StepVariant;
+  /** Batch rows that an invocation computes. */
+  readonly rows: TileRows;
   readonly workgroups: readonly [number, number, number];
   readonly label: string;
   readonly detail: string;
@@ -33,15 +33,17 @@ export interface StepDescription {
 }
 
 /** Parameters of a forward step. */
-export type ForwardParameters = ParameterValues<typeof recurrentLstmForwardKernel.plain.parameters>;
+export type ForwardParameters = ParameterValues<
+  (typeof recurrentLstmForwardKernel)[1]['plain']['parameters']
+>;
 
 /** Parameters of a backward step. */
-export type BackwardParameters = ParameterValues<typeof recurrentLstmBackwardKernel.plain.parameters>;
+export type BackwardParameters = ParameterValues<
+  (typeof recurrentLstmBackwardKernel)[1]['plain']['parameters']
+>;
 
 /** One forward step. */
 export interface ForwardStep extends StepDescription {
-  /** Whether there are so few batch rows that each should have invocations of its own. */
-  readonly few: boolean;
   readonly buffers: {
     readonly gates: View;
     readonly weight: View;
@@ -103,16 +105,16 @@ const lstm: CellKernels = {
   resetGate: null,
   source: { slots: 4, shift: 0 },
   carriesH: false,
-  forward(context, { few, variant, buffers, ...step }) {
+  forward(context, { rows, variant, buffers, ...step }) {
     const { states, ...others } = buffers;
-    context.dispatch((few ? recurrentLstmForwardRowKernel : recurrentLstmForwardKernel)[variant], {
+    context.dispatch(recurrentLstmForwardKernel[rows][variant], {
       ...step,
       buffers: { ...others, h: states[0]!, c: states[1]! },
     });
   },
-  backward(context, { variant, buffers, ...step }) {
+  backward(context, { rows, variant, buffers, ...step }) {
     const { states, ...others } = buffers;
-    context.dispatch(recurrentLstmBackwardKernel[variant], {
+    context.dispatch(recurrentLstmBackwardKernel[rows][variant], {
       ...step,
       buffers: { ...others, c: states[1]! },
     });
@@ -130,16 +132,19 @@ const gru: CellKernels = {
   // Slots m,r,z meet the rows n,r,z.
   source: { slots: 3, shift: 2 },
   carriesH: true,
-  forward(context, { few, variant, buffers, ...step }) {
+  forward(context, { rows, variant, buffers, ...step }) {
     const { states, ...others } = buffers;
-    context.dispatch((few ? recurrentGruForwardRowKernel : recurrentGruForwardKernel)[variant], {
+    context.dispatch(recurrentGruForwardKernel[rows][variant], {
       ...step,
       buffers: { ...others, h: states[0]! },
     });
   },
-  backward(context, { variant, buffers, ...step }) {
+  backward(context, { rows, variant, buffers, ...step }) {
     const { states, ...others } = buffers;
-    context.dispatch(recurrentGruBackwardKernel[variant], { ...step, buffers: { ...others, h: states[0]! } });
+    context.dispatch(recurrentGruBackwardKernel[rows][variant], {
+      ...step,
+      buffers: { ...others, h: states[0]! },
+    });
   },
 };
 
@@ -151,29 +156,33 @@ const gruResetBefore: CellKernels = {
   resetGate: 2,
   source: { slots: 2, shift: 0 },
   carriesH: true,
-  forward(context, { variant, buffers, parameters, reset, ...step }) {
+  forward(context, { rows, variant, buffers, parameters, reset, ...step }) {
     const { states, ...others } = buffers;
     const bound = { ...others, h: states[0]! };
-    context.dispatch(recurrentGruBeforeGatesKernel[variant], {
+    context.dispatch(recurrentGruBeforeGatesKernel[rows][variant], {
       ...step,
       buffers: bound,
       parameters: { ...parameters, h_write: reset },
     });
-    context.dispatch(recurrentGruBeforeCandidateKernel[variant], {
+    context.dispatch(recurrentGruBeforeCandidateKernel[rows][variant], {
       ...step,
       buffers: bound,
       parameters: { ...parameters, product_read: reset },
       flops: step.flops / 2,
     });
   },
-  backward(context, { variant, buffers, parameters, ...step }) {
+  backward(context, { rows, variant, buffers, parameters, ...step }) {
     const { states, ...others } = buffers;
     const bound = { ...others, h: states[0]! };
-    context.dispatch(recurrentGruBeforeBackwardKernel[variant], { ...step, buffers: bound, parameters });
+    context.dispatch(recurrentGruBeforeBackwardKernel[rows][variant], {
+      ...step,
+      buffers: bound,
+      parameters,
+    });
     if (parameters.only_initial) return;
     const quads = Number(parameters.hidden_quads);
     const rowOf = (d: number): number => (parameters.gates_row[d]! * 3 + 2) * quads;
-    context.dispatch(recurrentGruBeforeResetBackwardKernel[variant], {
+    context.dispatch(recurrentGruBeforeResetBackwardKernel[rows][variant], {
       ...step,
       buffers: bound,
       parameters: {
@@ -195,15 +204,15 @@ const rnn: CellKernels = {
   resetGate: null,
   source: { slots: 1, shift: 0 },
   carriesH: false,
-  forward(context, { few, variant, buffers, ...step }) {
+  forward(context, { rows, variant, buffers, ...step }) {
     const { states, ...others } = buffers;
-    context.dispatch((few ? recurrentRnnForwardRowKernel : recurrentRnnForwardKernel)[variant], {
+    context.dispatch(recurrentRnnForwardKernel[rows][variant], {
       ...step,
       buffers: { ...others, h: states[0]! },
     });
   },
-  backward(context, { variant, buffers, ...step }) {
-    context.dispatch(recurrentRnnBackwardKernel[variant], { ...step, buffers });
+  backward(context, { rows, variant, buffers, ...step }) {
+    context.dispatch(recurrentRnnBackwardKernel[rows][variant], { ...step, buffers });
   },
 };
 

@@ -10,7 +10,7 @@ import type { Node, Value } from '../../../graph/value.js';
 import type { RecurrentAttributes } from '../../../ops/recurrent-attributes.js';
 import { foldWorkgroups } from '../../kernels/kernel.js';
 import type { View } from '../../memory.js';
-import { recurrentOutputKernel, recurrentProjectKernel } from '../../kernels/recurrent.js';
+import { recurrentOutputKernel, recurrentProjectKernel, type TileRows } from '../../kernels/recurrent.js';
 import type { LoweringContext } from '../context.js';
 import { emitDropout } from '../dropout.js';
 import { emitLookup } from '../embedding.js';
@@ -39,10 +39,8 @@ import {
   type SequenceDescription,
   type Window,
 } from './layout.js';
+import { emitTiled, forwardWorkgroups } from './tiles.js';
 import type { TokenTable } from './token-table.js';
-
-/** Up to this many batch rows, an invocation takes one row of them instead of eight. */
-const FEW_ROWS = 2;
 
 /** What the forward pass leaves for the backward one. */
 export interface RecurrentResidual {
@@ -267,10 +265,8 @@ export function emitSteps(
   const mask = layout.mask ? context.view(layout.mask) : context.nothing('read');
   const seed = layout.seed ? context.view(layout.seed) : context.nothing('read');
   const common = commonParameters(layout);
-  const few = B <= FEW_ROWS;
-  const tiles = Math.ceil(B / (few ? 1 : 8));
 
-  for (let i = window.begin; i < window.end; i++) {
+  const emit = (i: number, rows: TileRows): void => {
     const hasPrevious = i > 0 || hasInitial;
     const now = (sequence: Sequence): readonly [number, number] =>
       perDirection(layout, (d) => sequence.at(d, timeOf(layout, d, i)) / 16);
@@ -301,17 +297,17 @@ export function emitSteps(
     const times = layout.attributes.directions.map((_, d) => timeOf(layout, d, i)).join(',');
     kernels.forward(context, {
       variant,
-      few,
+      rows,
       buffers: { gates, weight, vectors: vectors.view, states, mask, seed },
       parameters: projected ? { ...step, h_write: now(sequences.unprojected) } : step,
       reset: now(sequences.reset),
-      workgroups: [foldWorkgroups((tiles * P) / 4, 16)[0], 1, D],
+      workgroups: forwardWorkgroups(layout, P, rows),
       label,
       detail: `t=${times} [${B},${R}]·[${R},${G * H}]`,
       flops: D * (2 * B * Q * G * P + 10 * B * G * P),
     });
-    if (!projection) continue;
-    context.dispatch(recurrentProjectKernel[variant], {
+    if (!projection) return;
+    context.dispatch(recurrentProjectKernel[rows][variant], {
       buffers: { weight: projection, h: states[0]!, mask, seed },
       parameters: {
         ...step,
@@ -321,12 +317,15 @@ export function emitSteps(
         product_quads: P / 4,
         weight_stride: (P * Q) / 4,
       },
-      workgroups: [foldWorkgroups((Math.ceil(B / 8) * Q) / 4, 16)[0], 1, D],
+      workgroups: forwardWorkgroups(layout, Q, rows),
       label,
       detail: `t=${times} [${B},${H}]·[${H},${R}]`,
       flops: D * 2 * B * P * Q,
     });
-  }
+  };
+  emitTiled(context, layout, { family: 'recurrent_forward', steps: window.end - window.begin }, (rows) => {
+    for (let i = window.begin; i < window.end; i++) emit(i, rows);
+  });
 }
 
 /** The states after the last step, where they lie or as dense copies. */

@@ -1,0 +1,70 @@
+/** How many batch rows an invocation of a recurrent step computes, and how many workgroups that takes. */
+import { foldWorkgroups } from '../../kernels/kernel.js';
+import type { TileRows } from '../../kernels/recurrent.js';
+import type { Variant } from '../choice.js';
+import type { LoweringContext } from '../context.js';
+import type { Layout } from './layout.js';
+
+/** Up to this many batch rows, each has invocations of its own. */
+const FEW_ROWS = 2;
+/** Invocations that keep a GPU busy; with fewer, smaller tiles are faster though they load more. */
+const BUSY = 16_384;
+/** How long a row of a tile of sixteen takes, in rows of a tile of eight: measured on SwiftShader. */
+const COST_OF_SIXTEEN = 0.78;
+
+/** Workgroups of a forward step over `units` units: four of them an invocation. */
+export function forwardWorkgroups(
+  { B, D }: Layout,
+  units: number,
+  rows: TileRows,
+): readonly [number, number, number] {
+  const invocations = Math.ceil(B / rows) * Math.ceil(units / 4);
+  return [foldWorkgroups(invocations, rows === 16 ? 8 : 16)[0], 1, D];
+}
+
+/** Workgroups of a backward step over `units` units: four, eight or sixteen of them an invocation. */
+export function backwardWorkgroups(
+  { B, D }: Layout,
+  units: number,
+  rows: TileRows,
+): readonly [number, number, number] {
+  const invocations = Math.ceil(B / rows) * Math.ceil(units / Math.max(4, rows));
+  return [foldWorkgroups(invocations, rows === 16 ? 4 : 16)[0], 1, D];
+}
+
+/**
+ * Appends the steps of a layer's window with tiles of the height that was decided on. All heights add in the
+ * same order.
+ */
+export function emitTiled(
+  context: LoweringContext,
+  layout: Layout,
+  { family, steps }: { readonly family: string; readonly steps: number },
+  emit: (rows: TileRows) => void,
+): void {
+  const { T, B, D, G, P, Q, attributes, variant } = layout;
+  const variants = heights(layout, context.software).map((rows): Variant => ({
+    name: `${rows} ${rows === 1 ? 'row' : 'rows'}`,
+    orderClass: 'fours',
+    emit: () => {
+      emit(rows);
+    },
+  }));
+  context.choose({
+    family,
+    key: `${attributes.cell} ${variant} ${D}x${B}x${G}x${P}x${Q} ${steps} of ${T}`,
+    variants: variants as [Variant, ...Variant[]],
+  });
+}
+
+/** The heights that could be fastest, the likeliest first. */
+function heights({ B, D, P }: Layout, software: boolean): TileRows[] {
+  if (B <= FEW_ROWS) return [1];
+  if (B <= 8) return software ? [8, 1] : [1, 8];
+  if (software) {
+    const sixteen = Math.ceil(B / 16) * 16 * COST_OF_SIXTEEN < Math.ceil(B / 8) * 8;
+    return sixteen ? [16, 8] : [8, 16];
+  }
+  const invocations = (D * Math.ceil(B / 8) * P) / 4;
+  return invocations < BUSY ? [1, 8] : [8, 1];
+}
