@@ -13,6 +13,8 @@ export interface TuningReport {
   readonly default: string;
   /** Time of each variant that was measured, as a share of the default's in interleaved pairs. */
   readonly ratios: Readonly<Record<string, number>>;
+  /** Variants that were not tried, because the budget had ended. */
+  readonly untried: readonly string[];
   /** Variants that are wrong on this adapter, or do not run, and why. They are never chosen. */
   readonly refused: Readonly<Record<string, string>>;
 }
@@ -30,11 +32,12 @@ export interface TunerOptions {
 
 /** A variant is taken if it needs at most this share of the default's time. */
 const WORTHWHILE = 0.9;
-/** Pairs of default and variant, one after the other, whose median decides. */
+/** Pairs of default and variant, one after the other, whose median decides: fewer where a batch takes long. */
 const PAIRS = 5;
-/** After this many pairs a variant that is clearly slower is given up. */
-const FIRST_PAIRS = 2;
-const CLEARLY_SLOWER = 1.2;
+const LONG_PAIRS = 3;
+const LONG_BATCH = 20;
+/** A variant that is that much slower in its first pair is given up. */
+const CLEARLY_SLOWER = 1.3;
 /** Milliseconds that a batch should take, so that the clock and the submit's own cost do not matter. */
 const BATCH = 4;
 const MOST_REPEATS = 256;
@@ -114,7 +117,7 @@ export class Tuner {
     if (news.size > 0) await this.#save(news);
   }
 
-  /** Null where the default itself could not be measured, or the budget ended before every variant had its turn. */
+  /** Null where the variants leave nothing to compare, or the budget ended before any of them had its turn. */
   async #decideOne(
     lower: (decisions: Decisions) => Program,
     site: ChoiceSite,
@@ -133,28 +136,33 @@ export class Tuner {
       trials.push(trial);
       return trial;
     };
+    const untried: string[] = [];
     const timed = async (trial: Trial, times: number): Promise<number> => {
       const milliseconds = await trial.run(times);
       spent += milliseconds;
       return milliseconds;
     };
+    const results = async (trial: Trial): Promise<Map<string, ArrayBuffer>> => {
+      memory.fill();
+      await timed(trial, 1);
+      return resultsOf(trial);
+    };
     try {
       const base = await prepare(standard!.name);
-      const expected = await resultsOf(base, memory);
+      const expected = await results(base);
       if (expected.size === 0) return { report: null, spent };
-      // The shortest of a few, since the first may wait for what the queue still holds.
-      const once = Math.min(await timed(base, 1), await timed(base, 1), await timed(base, 1));
+      // The first run may have waited for what the queue still held, or for the driver's compiler.
+      const once = await timed(base, 1);
       const repeats = Math.min(MOST_REPEATS, Math.max(1, Math.ceil(BATCH / once)));
       for (const { name, orderClass } of others) {
-        if (spent > budget) return { report: null, spent };
+        if (spent > budget) {
+          untried.push(name);
+          continue;
+        }
         this.#options.checkUsable();
         try {
           const trial = await prepare(name);
-          const problem = difference(
-            await resultsOf(trial, memory),
-            expected,
-            orderClass === standard!.orderClass,
-          );
+          const problem = difference(await results(trial), expected, orderClass === standard!.orderClass);
           if (problem) {
             refused[name] = problem;
             continue;
@@ -170,9 +178,10 @@ export class Tuner {
           refused[name] = error instanceof Error ? error.message : String(error);
         }
       }
+      if (untried.length === others.length) return { report: null, spent };
       const best = Object.entries(ratios).sort((a, b) => a[1] - b[1])[0];
       const chosen = best && best[1] <= WORTHWHILE ? best[0] : standard!.name;
-      return { report: { id, chosen, default: standard!.name, ratios, refused }, spent };
+      return { report: { id, chosen, default: standard!.name, ratios, untried, refused }, spent };
     } finally {
       for (const trial of trials) trial.dispose();
       memory.dispose();
@@ -220,10 +229,8 @@ function flopsOf(program: Program, id: string): number {
     .reduce((sum, step) => sum + (step.type === 'dispatch' ? step.flops : 0), 0);
 }
 
-/** What the steps give on the numbers that all variants begin with. */
-async function resultsOf(trial: Trial, memory: TrialMemory): Promise<Map<string, ArrayBuffer>> {
-  memory.fill();
-  await trial.run(1);
+/** What the steps have written for others. */
+async function resultsOf(trial: Trial): Promise<Map<string, ArrayBuffer>> {
   const results = new Map<string, ArrayBuffer>();
   for (const key of trial.resultKeys) results.set(key, await trial.read(key));
   return results;
@@ -274,10 +281,12 @@ async function ratio(
   repeats: number,
 ): Promise<number> {
   const ratios: number[] = [];
-  for (let pair = 0; pair < PAIRS; pair++) {
+  let pairs = PAIRS;
+  for (let pair = 0; pair < pairs; pair++) {
     const time = await standard(repeats);
     ratios.push((await variant(repeats)) / time);
-    if (ratios.length === FIRST_PAIRS && Math.min(...ratios) > CLEARLY_SLOWER) break;
+    if (pair === 0 && ratios[0]! > CLEARLY_SLOWER) break;
+    if (time > LONG_BATCH) pairs = LONG_PAIRS;
   }
   return ratios.sort((a, b) => a - b)[ratios.length >> 1]!;
 }
