@@ -1,6 +1,8 @@
 /** The kernels of elementwise arithmetic, rearrangements, sums, products, embeddings and masks. */
 import binarySource from '../../../shaders/binary.wgsl?raw';
 import dropoutSource from '../../../shaders/dropout.wgsl?raw';
+import embeddingVec4Source from '../../../shaders/embedding_vec4.wgsl?raw';
+import embeddingBackwardScatterVec4Source from '../../../shaders/embedding_backward_scatter_vec4.wgsl?raw';
 import embeddingSource from '../../../shaders/embedding.wgsl?raw';
 import embeddingBackwardSource from '../../../shaders/embedding_backward.wgsl?raw';
 import embeddingBackwardScatterSource from '../../../shaders/embedding_backward_scatter.wgsl?raw';
@@ -116,6 +118,14 @@ export const embeddingKernel = defineKernel({
   },
 });
 
+export const embeddingVec4Kernel = /* @__PURE__ */ defineKernel({
+  ...embeddingKernel,
+  name: 'embedding_vec4',
+  file: 'embedding_vec4.wgsl',
+  code: embeddingVec4Source,
+  libraries: [gridLibrary],
+});
+
 /** What the sums by token have in common; the first fields of each `Params`. */
 const tokenSumParameters = {
   width: 'u32',
@@ -141,6 +151,14 @@ export const embeddingBackwardScatterKernel = defineKernel({
   libraries: [gridLibrary],
   bindings: { dy: 'read', tokens: 'read', dtable: 'read_write' },
   parameters: { ...tokenSumParameters, begin: 'u32', end: 'u32' },
+});
+
+export const embeddingBackwardScatterVec4Kernel = /* @__PURE__ */ defineKernel({
+  ...embeddingBackwardScatterKernel,
+  name: 'embedding_backward_scatter_vec4',
+  file: 'embedding_backward_scatter_vec4.wgsl',
+  code: embeddingBackwardScatterVec4Source,
+  libraries: [gridLibrary],
 });
 
 export const embeddingBackwardSparseKernel = defineKernel({
@@ -250,8 +268,10 @@ export const GENERAL_KERNELS: readonly Kernel[] = [
   binaryKernel,
   reduceSumKernel,
   embeddingKernel,
+  embeddingVec4Kernel,
   embeddingBackwardKernel,
   embeddingBackwardScatterKernel,
+  embeddingBackwardScatterVec4Kernel,
   embeddingBackwardSparseKernel,
   dropoutKernel,
   sequenceMaskKernel,

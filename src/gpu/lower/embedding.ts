@@ -4,8 +4,10 @@ import { foldWorkgroups } from '../kernels/kernel.js';
 import {
   embeddingBackwardKernel,
   embeddingBackwardScatterKernel,
+  embeddingBackwardScatterVec4Kernel,
   embeddingBackwardSparseKernel,
   embeddingKernel,
+  embeddingVec4Kernel,
 } from '../kernels/index.js';
 import type { View } from '../memory.js';
 import { defineLowering, type LoweringContext } from './context.js';
@@ -29,10 +31,17 @@ export interface Lookup {
   readonly label: string;
 }
 
+/** Whether whole vectors can be loaded and stored. */
+function areFours(...elements: readonly number[]): boolean {
+  return elements.every((count) => count % 4 === 0);
+}
+
 /** Appends the dispatch of one lookup. */
 export function emitLookup(context: LoweringContext, lookup: Lookup): void {
   const { table, vocabulary, width, tokens, tokenOffset = 0, rows, y, yOffset = 0, label } = lookup;
-  context.dispatch(embeddingKernel, {
+  const yStride = lookup.yStride ?? width;
+  const fours = areFours(width, yOffset, yStride);
+  context.dispatch(fours ? embeddingVec4Kernel : embeddingKernel, {
     buffers: { table, tokens, y },
     parameters: {
       rows,
@@ -40,9 +49,9 @@ export function emitLookup(context: LoweringContext, lookup: Lookup): void {
       vocabulary,
       token_offset: tokenOffset,
       y_offset: yOffset,
-      y_stride: lookup.yStride ?? width,
+      y_stride: yStride,
     },
-    workgroups: foldWorkgroups(rows * Math.ceil(width / 4), 64),
+    workgroups: foldWorkgroups(rows * Math.ceil(width / (fours ? 16 : 4)), 64),
     label,
     detail: `[${vocabulary},${width}] by [${rows}]`,
   });
@@ -109,13 +118,14 @@ export function emitTokenSums(context: LoweringContext, sums: TokenSums): void {
       workgroups: foldWorkgroups(rows * quads, 64),
     });
   };
+  const fours = areFours(width, dyOffset, common.dy_stride);
   const scatter = (): void => {
     clear();
     parts((part) => {
-      context.dispatch(embeddingBackwardScatterKernel, {
+      context.dispatch(fours ? embeddingBackwardScatterVec4Kernel : embeddingBackwardScatterKernel, {
         ...step,
         parameters: { ...common, ...part },
-        workgroups: foldWorkgroups(width, 16),
+        workgroups: foldWorkgroups(fours ? width / 4 : width, fours ? 4 : 16),
       });
     });
   };
