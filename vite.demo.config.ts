@@ -7,7 +7,7 @@ import { minifyShaders } from './scripts/minify-wgsl.js';
 const project = fileURLToPath(new URL('.', import.meta.url));
 
 /** Each is a file in `demo/`; the menu is in `demo/frame/site-header.ts`. */
-const PAGES = ['index'];
+const PAGES = ['index', 'forecast', 'gestures'];
 
 export default defineConfig({
   root: `${project}demo`,

@@ -4,7 +4,11 @@ import { create } from './dom.js';
 import { formatBytes } from './format.js';
 
 /** The pages, in the order of the menu. A new one is added here and to `vite.demo.config.ts`. */
-const PAGES = [{ id: 'characters', file: 'index.html', title: 'Writing' }] as const;
+const PAGES = [
+  { id: 'characters', file: 'index.html', title: 'Writing' },
+  { id: 'forecast', file: 'forecast.html', title: 'Forecasting' },
+  { id: 'gestures', file: 'gestures.html', title: 'Gestures' },
+] as const;
 
 const line = create('p', { id: 'adapter', class: 'device' }, 'Looking for a GPU…');
 

@@ -1,9 +1,7 @@
 /** The page of character models as it is built: one visit from the first click to going on after a reload. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AxeResults } from 'axe-core';
 import puppeteer, { type Browser, type BrowserContext, type Page } from 'puppeteer';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { launchBrowser } from '../../scripts/browser.js';
@@ -19,6 +17,7 @@ import {
   waitForText,
   type DemoPage,
 } from './demo-page.js';
+import { accessibilityFaults, overflowingWidths } from './demo-support.js';
 
 const SENTENCE = 'the quick brown fox jumps over the lazy dog. ';
 const SMALL = {
@@ -313,25 +312,11 @@ describe('a visit', () => {
 
   it.each(['light', 'dark'])('has no serious fault of accessibility in %s', async (scheme) => {
     await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
-    const source = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-    await page.evaluate(source);
-    const results = (await page.evaluate(() =>
-      (window as unknown as { axe: { run(): Promise<unknown> } }).axe.run(),
-    )) as AxeResults;
-    expect(results.passes.length).toBeGreaterThan(20);
-    const faults = results.violations.map(({ id, impact, nodes }) => ({
-      id,
-      impact,
-      where: nodes.map(({ target }) => target.join(' ')).slice(0, 3),
-    }));
-    expect(faults).toEqual([]);
+    expect(await accessibilityFaults(page)).toEqual([]);
   });
 
-  it('fits a narrow screen, and labels every control', async () => {
-    await page.setViewport({ width: 360, height: 740 });
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
-    await page.setViewport({ width: 2560, height: 1300 });
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(2560);
+  it('fits narrow and wide screens', async () => {
+    expect(await overflowingWidths(page)).toEqual([]);
   });
 });
 
