@@ -287,7 +287,7 @@ export class CharacterModel {
   }
 
   /**
-   * Writes several texts on from one prompt, side by side, which costs little more time than one. Each step of the
+   * Writes several texts on from one prompt, side by side. Each step of the
    * iterator gives the next character of every text. Text i is that which {@link generate} writes with the seed
    * `seed + i`.
    * @throws as {@link generate} does
