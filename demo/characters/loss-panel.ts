@@ -27,7 +27,6 @@ export class LossPanel {
     button('zoom-in').addEventListener('click', () => this.#chart.zoom(2));
     button('zoom-out').addEventListener('click', () => this.#chart.zoom(0.5));
     button('zoom-all').addEventListener('click', () => this.#chart.zoom(null));
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
     this.#chart.onReadout = (x) => this.#readOut(x);
     redraw();
   }
@@ -98,7 +97,7 @@ export class LossPanel {
       label: `${name}, validation`,
       x: validation.map((point) => (byTime ? point.seconds : point.step)),
       y: validation.map(({ loss }) => loss),
-      color: front ? cssColor('validation') : color,
+      color: front ? '--validation' : color,
       width: 1.5,
       dash: [6, 4],
       points: true,
@@ -108,13 +107,14 @@ export class LossPanel {
 
   #color(index: number): string {
     const behind = this.#runs.length - 1 - index;
-    return behind === 0 ? cssColor('training') : OLDER[(behind - 1) % OLDER.length]!;
+    return behind === 0 ? '--training' : OLDER[(behind - 1) % OLDER.length]!;
   }
 
   #list(): void {
     const items = this.#runs.map((run, index) => {
       const swatch = create('span', { class: 'swatch' });
-      swatch.style.background = this.#color(index);
+      const color = this.#color(index);
+      swatch.style.background = color.startsWith('--') ? `var(${color})` : color;
       const last = run.history.losses.at(-1);
       return create(
         'li',
@@ -154,8 +154,4 @@ export class LossPanel {
     const held = validated ? `, validation ${formatLoss(validated.loss)}` : '';
     readout.textContent = `step ${formatCount(step)}: ${formatLoss(history.losses[index])}${held}`;
   }
-}
-
-function cssColor(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }

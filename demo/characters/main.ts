@@ -4,6 +4,7 @@ import { create } from '../frame/dom.js';
 import { formatCount } from '../frame/format.js';
 import { showDevice, showHeader } from '../frame/site-header.js';
 import { WorkerClient } from '../frame/worker-client.js';
+import { DEVICE_ERROR } from '../frame/worker-messages.js';
 import { curveImage, curveTable } from './curve-image.js';
 import { InsidePanel } from './inside-panel.js';
 import { LossPanel } from './loss-panel.js';
@@ -36,6 +37,8 @@ const runs = new RunController({
   onNotice: notice,
   onKept: () => void listKept(),
 });
+/** In place of the library's own words, which are for programmers. */
+const LOST = 'The GPU was lost: its driver or the browser has given it up. What was kept is safe.';
 /** The text that the worker reads or has read; null once another one is chosen. */
 let reading: Promise<string> | null = null;
 
@@ -256,8 +259,10 @@ async function attempt(work: () => Promise<unknown>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    shown.replaceChildren(messageOf(error));
-    if (error instanceof Error && error.name === 'DeviceError') await offerRecovery(shown);
+    const message = messageOf(error);
+    shown.replaceChildren(message.includes('the device was lost') ? LOST : message);
+    shown.title = message;
+    if (error instanceof Error && error.name === DEVICE_ERROR) await offerRecovery(shown);
     shown.hidden = false;
     shown.scrollIntoView({ block: 'nearest' });
   }

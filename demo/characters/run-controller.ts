@@ -2,6 +2,7 @@
 import { box, button, input } from '../frame/dom.js';
 import { formatBytes, formatRate } from '../frame/format.js';
 import type { WorkerClient } from '../frame/worker-client.js';
+import { DEVICE_ERROR } from '../frame/worker-messages.js';
 import type { LossPanel } from './loss-panel.js';
 import {
   emptyHistory,
@@ -191,7 +192,7 @@ export class RunController {
       if (!progress.begun) this.#history = before;
       run.fail();
       // With the device, the model is lost.
-      if (error instanceof Error && error.name === 'DeviceError') this.#model = null;
+      if (error instanceof Error && error.name === DEVICE_ERROR) this.#model = null;
       throw error;
     } finally {
       this.#phase = 'idle';

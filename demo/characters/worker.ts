@@ -2,6 +2,7 @@
 import { DeviceError } from '../../src/index.js';
 import { Devices } from '../frame/device.js';
 import { serve } from '../frame/worker-server.js';
+import { DEVICE_ERROR } from '../frame/worker-messages.js';
 import type { CharacterCalls, WorkerEvent } from './protocol.js';
 import { Session } from './session.js';
 import { listKept, removeModel, renameModel } from './storage.js';
@@ -57,6 +58,8 @@ serve<CharacterCalls, WorkerEvent>(
     },
   },
   (error) => {
-    if (error instanceof DeviceError) session.forgetDevice();
+    if (!(error instanceof DeviceError)) return 'Error';
+    session.forgetDevice();
+    return DEVICE_ERROR;
   },
 );

@@ -30,6 +30,8 @@ import type { ForecastSettings } from './protocol.js';
 /** T and B of a training step: windows of the series, from anywhere in it. */
 const WINDOW = 48;
 const BATCH = 16;
+/** Where training begins, the deviation is about that of the series. */
+const FIRST_SPREAD = 0.8;
 /** Futures drawn side by side. */
 export const PATHS = 24;
 
@@ -145,7 +147,7 @@ export class Forecaster {
     const [T, B] = hidden.shape as readonly [number, number, number];
     const both = this.#output.forward(hidden);
     const center = slice(both, [0, 0, 0], [T, B, 1]);
-    const logDeviation = sub(mul(tanh(slice(both, [0, 0, 1], [T, B, 1])), 3), 2);
+    const logDeviation = sub(mul(tanh(add(slice(both, [0, 0, 1], [T, B, 1]), FIRST_SPREAD)), 3), 2);
     return { center, logDeviation };
   }
 

@@ -72,11 +72,10 @@ function show(): void {
 
 function showLosses(steps: number): void {
   const x = losses.map((_, index) => index + 1);
-  const color = getComputedStyle(document.documentElement).getPropertyValue('--training').trim();
   chart.show({
     lines: [
-      { label: 'loss', x, y: losses, color, width: 1, alpha: 0.35 },
-      { label: 'smoothed', x, y: smooth(losses, 0.9), color },
+      { label: 'loss', x, y: losses, color: '--training', width: 1, alpha: 0.35 },
+      { label: 'smoothed', x, y: smooth(losses, 0.9), color: '--training' },
     ],
     end: steps,
   });

@@ -2,6 +2,7 @@
 import { DeviceError } from '../../src/index.js';
 import { Devices } from '../frame/device.js';
 import { serve } from '../frame/worker-server.js';
+import { DEVICE_ERROR } from '../frame/worker-messages.js';
 import { Forecaster } from './forecaster.js';
 import type { ForecastCalls, ForecastEvent } from './protocol.js';
 
@@ -41,8 +42,9 @@ serve<ForecastCalls, ForecastEvent>(
     },
   },
   (error) => {
-    if (!(error instanceof DeviceError)) return;
+    if (!(error instanceof DeviceError)) return 'Error';
     current = null;
     devices.forget();
+    return DEVICE_ERROR;
   },
 );

@@ -8,6 +8,7 @@ export interface Line {
   readonly label: string;
   readonly x: readonly number[];
   readonly y: readonly number[];
+  /** A CSS colour, or one of the page's own: `--training`. */
   readonly color: string;
   readonly width?: number;
   /** 0 to 1. Default 1. */
@@ -151,15 +152,9 @@ export class LineChart {
       ],
       series: [
         {},
-        ...lines.map(
-          ({
-            label,
-            color: stroke,
-            width: thickness = 2,
-            alpha = 1,
-            dash,
-            points = false,
-          }): uPlot.Series => ({
+        ...lines.map(({ label, color: named, width: thickness = 2, alpha = 1, dash, points = false }) => {
+          const stroke = named.startsWith('--') ? color(named.slice(2)) : named;
+          return {
             label,
             stroke,
             alpha,
@@ -167,8 +162,8 @@ export class LineChart {
             spanGaps: true,
             ...(dash && { dash: [...dash] }),
             points: { show: points, size: 6, fill: stroke },
-          }),
-        ),
+          };
+        }),
       ],
       hooks: {
         setSelect: [

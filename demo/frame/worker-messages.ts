@@ -3,6 +3,9 @@
 /** A table of calls, as an interface of functions from request to reply. */
 export type RequestTable<Table> = { readonly [K in keyof Table]: (request: never) => unknown };
 
+/** The name of errors after which the device is gone. */
+export const DEVICE_ERROR = 'DeviceError';
+
 /** A message to a worker. */
 export type ToWorker =
   | { readonly id: number; readonly name: string; readonly request: unknown }

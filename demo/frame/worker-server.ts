@@ -17,11 +17,11 @@ export type Handlers<Table extends RequestTable<Table>, Event> = {
 
 /**
  * Answers the calls of a page from now on.
- * @param onError sees each error before the page is told
+ * @param kindOf sees each error before the page is told, and names its kind: a minified class does not know its name
  */
 export function serve<Table extends RequestTable<Table>, Event>(
   handlers: Handlers<Table, Event>,
-  onError: (error: unknown) => void = () => undefined,
+  kindOf: (error: unknown) => string = () => 'Error',
 ): void {
   const running = new Map<number, AbortController>();
   const send = (message: FromWorker<Event>, transfer: Transferable[] = []): void =>
@@ -39,9 +39,8 @@ export function serve<Table extends RequestTable<Table>, Event>(
       const reply = await handler(request, { emit, signal: controller.signal });
       send({ id, reply }, reply instanceof ArrayBuffer ? [reply] : []);
     } catch (error) {
-      onError(error);
-      const { name: kind, message } = error instanceof Error ? error : new Error(String(error));
-      send({ id, error: { name: kind, message } });
+      const message = error instanceof Error ? error.message : String(error);
+      send({ id, error: { name: kindOf(error), message } });
     } finally {
       running.delete(id);
     }

@@ -135,11 +135,10 @@ async function learn(): Promise<void> {
 
 function showLosses(losses: readonly number[], steps: number): void {
   const x = losses.map((_, index) => index + 1);
-  const color = getComputedStyle(document.documentElement).getPropertyValue('--training').trim();
   chart.show({
     lines: [
-      { label: 'loss', x, y: losses, color, width: 1, alpha: 0.35 },
-      { label: 'smoothed', x, y: smooth(losses, 0.8), color },
+      { label: 'loss', x, y: losses, color: '--training', width: 1, alpha: 0.35 },
+      { label: 'smoothed', x, y: smooth(losses, 0.8), color: '--training' },
     ],
     end: steps,
   });

@@ -2,6 +2,7 @@
 import { DeviceError } from '../../src/index.js';
 import { Devices } from '../frame/device.js';
 import { serve } from '../frame/worker-server.js';
+import { DEVICE_ERROR } from '../frame/worker-messages.js';
 import type { GestureCalls, GestureEvent } from './protocol.js';
 import { Recognizer } from './recognizer.js';
 
@@ -25,8 +26,9 @@ serve<GestureCalls, GestureEvent>(
     },
   },
   (error) => {
-    if (!(error instanceof DeviceError)) return;
+    if (!(error instanceof DeviceError)) return 'Error';
     recognizer = null;
     devices.forget();
+    return DEVICE_ERROR;
   },
 );

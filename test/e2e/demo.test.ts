@@ -77,7 +77,7 @@ describe('a visit', () => {
   });
 
   it('offers the library’s own sources, and says what they are and what training will take', async () => {
-    await waitForText(page, 'text-facts', /library source: [\d,]{6,} characters, \d+ different/);
+    await waitForText(page, 'text-facts', /library source: ([\d,]{7}|[\d.]+M) characters, \d+ different/);
     expect(await textOf(page, 'forecast')).toMatch(/^[\d,]+ parameters, about [\d.]+ MB while training$/);
     expect(await textOf(page, 'adapter')).toMatch(/swiftshader, a software adapter/);
   });

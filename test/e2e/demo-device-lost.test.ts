@@ -1,0 +1,60 @@
+/** When the GPU goes away in the middle of a run, the page says so and goes on from what it has kept. */
+import type { Browser } from 'puppeteer';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { launchBrowser } from '../../scripts/browser.js';
+import { serveBuiltSite, type BuiltSite } from '../support/built-site.js';
+import { fillFields, openDemo, pasteText, settled, textOf, waitForText } from './demo-page.js';
+
+let browser: Browser;
+let site: BuiltSite;
+
+beforeAll(async () => {
+  site = await serveBuiltSite();
+  // Otherwise the browser gives pages no adapter after a crash or two.
+  browser = await launchBrowser({
+    args: ['--disable-domain-blocking-for-3d-apis', '--disable-gpu-process-crash-limit'],
+  });
+}, 120_000);
+
+afterAll(async () => {
+  await browser.close();
+  await site.close();
+});
+
+it('says that the device was lost, and goes on from the step that was kept', async () => {
+  const { page } = await openDemo(browser.defaultBrowserContext(), `${site.url}index.html`);
+  await pasteText(page, 'the quick brown fox jumps over the lazy dog. '.repeat(30));
+  await fillFields(page, {
+    hiddenSize: 16,
+    embeddingSize: 8,
+    batchSize: 4,
+    sequenceLength: 16,
+    steps: 100_000,
+    sampleEvery: 0,
+    validateEvery: 0,
+  });
+  await page.click('#start');
+  await waitForText(page, 'step', /^\d{2,} \//);
+  // A pause keeps the model.
+  await page.click('#pause');
+  await waitForText(page, 'status', /^Held after step/);
+  await page.waitForSelector('#kept li');
+  await page.click('#pause');
+
+  const session = await browser.target().createCDPSession();
+  await session.send('Browser.crashGpuProcess').catch(() => undefined);
+  await waitForText(page, 'error', /lost.*Go on from step \d+/);
+  expect((await settled(page)).status).toMatch(/^The training ended with an error after step/);
+  const kept = /Go on from step (\d+)/.exec(await textOf(page, 'error'))![1]!;
+
+  await page.click('#error button');
+  await waitForText(page, 'status', new RegExp(`is as it was after step ${kept}`));
+  await page.click('#further');
+  await page.waitForFunction(
+    (from) => parseInt(document.getElementById('step')!.textContent, 10) > from,
+    { timeout: 60_000 },
+    Number(kept),
+  );
+  await page.click('#stop');
+  expect((await settled(page)).error).toBe('');
+});
