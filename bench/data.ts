@@ -22,6 +22,14 @@ export interface TrainingData {
 /** Parameters under PyTorch's names and in its layouts: `embedding.weight`, `rnn.weight_ih_l0`, `output.bias` … */
 export type Weights = ReadonlyMap<string, HostTensor>;
 
+/**
+ * Whether a parameter is trained. Of PyTorch's two biases of a layer only one is, by everybody: Keras has one, and
+ * optimizers that rescale gradients would move the sum of two twice as far.
+ */
+export function isTrained(name: string): boolean {
+  return !name.includes('bias_hh');
+}
+
 /** Rows that are 1 at their token and 0 elsewhere. */
 export function oneHot(tokens: Int32Array, size: number): Float32Array {
   const rows = new Float32Array(tokens.length * size);

@@ -6,8 +6,8 @@ import type { Workload } from './workloads.js';
 /** How much first results may differ, relative to them: float32 sums in another order. */
 export const FIRST_TOLERANCE = 1e-3;
 /**
- * How much results of the second unit may differ: after one update. Wider, because frameworks differ in
- * details of optimizers, and Keras has one bias where PyTorch has two.
+ * How much results of the second unit may differ: after one update. Wider, because frameworks differ in details of
+ * optimizers.
  */
 export const SECOND_TOLERANCE = 2e-2;
 

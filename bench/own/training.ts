@@ -22,7 +22,7 @@ import {
   type Value,
 } from '../../src/index.js';
 import type { Contender } from '../contender.js';
-import { createData, createWeights } from '../data.js';
+import { createData, createWeights, isTrained } from '../data.js';
 import type { TrainingWorkload } from '../workloads.js';
 
 function createOptimizer({ optimizer, learningRate }: TrainingWorkload): Optimizer {
@@ -84,7 +84,7 @@ export function createOwnTraining(
     parameters.loadState(executor, weights);
     trainer = new Trainer({
       executor,
-      parameters,
+      parameters: new Map([...parameters.namedParameters()].filter(([name]) => isTrained(name))),
       optimizer: createOptimizer(workload),
       clipNorm,
       record: (_graph, inputs, context): Value => {

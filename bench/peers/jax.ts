@@ -2,7 +2,7 @@
 import * as jax from '@jax-js/jax';
 import { nn, numpy as np } from '@jax-js/jax';
 import type { Contender, CreateContender } from '../contender.js';
-import { createData, createWeights, oneHot } from '../data.js';
+import { createData, createWeights, oneHot, isTrained } from '../data.js';
 import type { TrainingWorkload } from '../workloads.js';
 
 type Tensor = np.Array;
@@ -84,7 +84,7 @@ function createTraining(device: 'webgpu' | 'wasm', workload: TrainingWorkload): 
     let scale: Tensor | null = null;
     if (clipNorm > 0) {
       let squares: Tensor | null = null;
-      for (const name of names) {
+      for (const name of names.filter(isTrained)) {
         const square = np.sum(np.square(gradients[name]!.ref));
         squares = squares ? (squares as Tensor).add(square) : square;
       }
@@ -96,6 +96,11 @@ function createTraining(device: 'webgpu' | 'wasm', workload: TrainingWorkload): 
     const [first, second] = np.split(scalars, 2, 0) as [Tensor, Tensor];
     for (const name of names) {
       let g: Tensor = gradients[name]!;
+      if (!isTrained(name)) {
+        g.dispose();
+        [newP[name], newM[name], newV[name]] = [p[name]!, m[name]!, v[name]!];
+        continue;
+      }
       if (scale) g = g.mul(scale.ref);
       if (optimizer === 'sgd') {
         newP[name] = p[name]!.sub(g.mul(learningRate));

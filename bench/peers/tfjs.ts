@@ -198,7 +198,8 @@ function createTraining(tf: typeof TensorFlow, backend: string, workload: Traini
       kind === 'adam'
         ? tf.train.adam(learningRate, 0.9, 0.999, 1e-7)
         : kind === 'rmsprop'
-          ? tf.train.rmsprop(learningRate, 0.9, 0, 1e-8)
+          ? // Its epsilon is under the root: squared, it stands for the others' 1e-8.
+            tf.train.rmsprop(learningRate, 0.9, 0, 1e-16)
           : tf.train.sgd(learningRate);
     step = () => {
       if (clipNorm === 0) return optimizer.minimize(loss, true)!;

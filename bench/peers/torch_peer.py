@@ -44,7 +44,10 @@ class Training:
         self.parts.load_state_dict(weights)
         self.parts.to(device)
         rate = w["learningRate"]
-        parameters = self.parts.parameters()
+        # Of a layer's two biases one is trained, as by everybody here.
+        for name, parameter in self.parts.named_parameters():
+            parameter.requires_grad_("bias_hh" not in name)
+        parameters = [p for p in self.parts.parameters() if p.requires_grad]
         if w["optimizer"] == "adam":
             self.optimizer = torch.optim.Adam(parameters, lr=rate, eps=1e-7)
         elif w["optimizer"] == "rmsprop":

@@ -14,6 +14,8 @@ export interface ErrorParts {
 
 /** The base of every error thrown on purpose by this library. */
 export class RnnError extends Error {
+  /** In writing, since a bundler may shorten the names of classes. */
+  override readonly name: string = 'RnnError';
   /** Who is at fault. */
   readonly culprit: string;
   /** What to do about it; empty where there is nothing to say. */
@@ -25,41 +27,60 @@ export class RnnError extends Error {
       `${culprit}: ${problem}${remedy ? `; ${remedy}` : ''}`,
       cause === undefined ? undefined : { cause },
     );
-    this.name = new.target.name;
     this.culprit = culprit;
     this.remedy = remedy ?? '';
   }
 }
 
 /** Shapes or element types that do not fit together. Thrown while recording, or when a plan is fed. */
-export class ShapeError extends RnnError {}
+export class ShapeError extends RnnError {
+  override readonly name: string = 'ShapeError';
+}
 
 /** An option or argument outside its range, or one that does not exist. */
-export class ArgumentError extends RnnError {}
+export class ArgumentError extends RnnError {
+  override readonly name: string = 'ArgumentError';
+}
 
 /** A request beyond what the adapter allows; the message names the limit. Thrown before allocating. */
-export class LimitError extends RnnError {}
+export class LimitError extends RnnError {
+  override readonly name: string = 'LimitError';
+}
 
 /** WebGPU is missing, refused, lost or out of memory. */
-export class DeviceError extends RnnError {}
+export class DeviceError extends RnnError {
+  override readonly name: string = 'DeviceError';
+}
 
 /** A WGSL file or pipeline that the driver refused. */
-export class ShaderError extends RnnError {}
+export class ShaderError extends RnnError {
+  override readonly name: string = 'ShaderError';
+}
 
 /** Something was used after its `dispose()`. */
-export class DisposedError extends RnnError {}
+export class DisposedError extends RnnError {
+  override readonly name: string = 'DisposedError';
+}
 
 /** A long call stopped because its `AbortSignal` asked it to; what it was working on is intact. */
-export class AbortError extends RnnError {}
+export class AbortError extends RnnError {
+  override readonly name: string = 'AbortError';
+}
 
 /** A file that is truncated, hostile, or not what it claims to be. */
-export class FormatError extends RnnError {}
+export class FormatError extends RnnError {
+  override readonly name: string = 'FormatError';
+}
 
 /** Text that cannot be used as asked: empty, too short, not UTF-8, or with unknown characters. */
-export class TextError extends RnnError {}
+export class TextError extends RnnError {
+  override readonly name: string = 'TextError';
+}
 
 /** NaN or infinity where a finite number is needed. */
-export class NonFiniteError extends RnnError {}
+export class NonFiniteError extends RnnError {
+  override readonly name: string = 'NonFiniteError';
+}
 
 /** Throws an {@link AbortError} when `signal` has been aborted; `what` names the call. */
 export function throwIfAborted(signal: AbortSignal | undefined, what: string): void {

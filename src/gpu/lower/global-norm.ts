@@ -7,12 +7,15 @@ import { defineLowering } from './context.js';
 /** Elements that one workgroup adds up, before there are too many workgroups. */
 const SHARE = 1024;
 const MOST_WORKGROUPS = 256;
+/** The same on software adapters, which have few cores to fill and pay for every barrier. */
+const MOST_WORKGROUPS_IN_SOFTWARE = 8;
 
 export const lowerGlobalNorm = defineLowering({
   operation: globalNormOperation,
   lower(node, context) {
     const runs = joinNeighbours(node.inputs.map((input) => context.view(input!)));
-    const shares = runs.map((run) => Math.min(MOST_WORKGROUPS, Math.ceil(run.bytes / 4 / SHARE)));
+    const most = context.software ? MOST_WORKGROUPS_IN_SOFTWARE : MOST_WORKGROUPS;
+    const shares = runs.map((run) => Math.min(most, Math.ceil(run.bytes / 4 / SHARE)));
     const total = shares.reduce((sum, share) => sum + share, 0);
     const partial = context.allocate('partial sums of squares', total * 4);
     let offset = 0;
