@@ -10,7 +10,7 @@
 //   mask    [T·B]          0 where a sequence has ended
 //   seed    one whole number
 //
-// The entry point is in lib/recurrent_backward_16.wgsl, _8 or _1: the product, then for each row and four units
+// A tile is in lib/recurrent_backward_16.wgsl, _8 or _1: the product, then for each row and four units
 // finish(). Widths are padded to a multiple of four, with zeros.
 
 @group(0) @binding(0) var<storage, read_write> gates: array<vec4f>;
@@ -27,11 +27,11 @@ fn finish(direction: u32, row: u32, quad: u32, sum: vec4f) {
   let quads = params.hidden_quads;
   let at = row * quads + quad;
   let dh = state_gradient(direction, row, quad, sum);
-  if (params.only_initial != 0u) {
+  if (only_initial()) {
     carry[params.carry_h[direction] + at] = dh;
     return;
   }
-  let first = (params.gates_row[direction] + row) * 4u * quads + quad;
+  let first = (gates_row(direction) + row) * 4u * quads + quad;
   if (!is_step(direction, row)) {
     for (var slot = 0u; slot < 4u; slot++) {
       gates[first + slot * quads] = vec4f(0.0);
@@ -44,8 +44,8 @@ fn finish(direction: u32, row: u32, quad: u32, sum: vec4f) {
   let z = gates[first + 2u * quads];
   let n = gates[first + 3u * quads];
   var h_old = vec4f();
-  if (params.has_previous != 0u) {
-    h_old = h[params.h_read[direction] + at];
+  if (has_previous()) {
+    h_old = h[h_read(direction) + at];
   }
   let share = zoneout_share(direction, row, quad, params.state_width, 0u);
   let dh_new = dh * (1.0 - share);

@@ -8,7 +8,7 @@
 //   mask     [T·B]          0 where a sequence has ended
 //   seed     one whole number
 //
-// The entry point is in lib/recurrent_forward_16.wgsl, _8 or _1: the recurrent product, then for each row and four units
+// A tile is in lib/recurrent_forward_16.wgsl, _8 or _1: the recurrent product, then for each row and four units
 // finish(). H is padded to a multiple of four, with zeros.
 
 @group(0) @binding(0) var<storage, read_write> gates: array<vec4f>;
@@ -33,7 +33,7 @@ fn to_sums(a: vec4f, b: vec4f, c: vec4f, d: vec4f) -> Sums {
 
 fn finish(direction: u32, row: u32, quad: u32, sums: Sums) {
   let quads = params.hidden_quads;
-  let first = (params.gates_row[direction] + row) * 3u * quads + quad;
+  let first = (gates_row(direction) + row) * 3u * quads + quad;
   var a_n = gates[first + 2u * quads] + sums;
   if (params.has_bias != 0u) {
     a_n += vectors[direction * params.vector_stride + 2u * quads + quad];
@@ -42,8 +42,8 @@ fn finish(direction: u32, row: u32, quad: u32, sums: Sums) {
   let n = candidate(a_n);
   gates[first + 2u * quads] = n;
   var h_new = (1.0 - z) * n;
-  if (params.has_previous != 0u) {
-    h_new += z * h[params.h_read[direction] + row * quads + quad];
+  if (has_previous()) {
+    h_new += z * h[h_read(direction) + row * quads + quad];
   }
   store_state(direction, row, quad, quads, h_new);
 }

@@ -7,7 +7,7 @@
 //   h        states by step, [B, H] each; at h_write, assigns r⊙h
 //   mask, seed  bound for the second half's sake
 //
-// The entry point is in lib/recurrent_forward_16.wgsl, _8 or _1: the recurrent product, then for each row and four units
+// A tile is in lib/recurrent_forward_16.wgsl, _8 or _1: the recurrent product, then for each row and four units
 // finish(). H is padded to a multiple of four, with zeros.
 
 @group(0) @binding(0) var<storage, read_write> gates: array<vec4f>;
@@ -33,7 +33,7 @@ fn to_sums(a: vec4f, b: vec4f, c: vec4f, d: vec4f) -> Sums {
 fn finish(direction: u32, row: u32, quad: u32, sums: Sums) {
   let quads = params.hidden_quads;
   let at = row * quads + quad;
-  let first = (params.gates_row[direction] + row) * 3u * quads + quad;
+  let first = (gates_row(direction) + row) * 3u * quads + quad;
   let vector = direction * params.vector_stride + quad;
   var a_r = gates[first] + sums[0];
   var a_z = gates[first + quads] + sums[1];
@@ -45,8 +45,8 @@ fn finish(direction: u32, row: u32, quad: u32, sums: Sums) {
   gates[first] = r;
   gates[first + quads] = gate(a_z);
   var reset = vec4f();
-  if (params.has_previous != 0u) {
-    reset = r * h[params.product_read[direction] + at];
+  if (has_previous()) {
+    reset = r * h[product_read(direction) + at];
   }
-  h[params.h_write[direction] + at] = reset;
+  h[h_write(direction) + at] = reset;
 }

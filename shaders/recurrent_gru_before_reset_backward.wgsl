@@ -9,7 +9,7 @@
 //   mask    [T·B]          0 where a sequence has ended
 //   seed    one whole number
 //
-// The entry point is in lib/recurrent_backward_16.wgsl, _8 or _1: the product, then for each row and four units
+// A tile is in lib/recurrent_backward_16.wgsl, _8 or _1: the product, then for each row and four units
 // finish(). H is padded to a multiple of four, with zeros.
 
 @group(0) @binding(0) var<storage, read_write> gates: array<vec4f>;
@@ -24,15 +24,15 @@
 fn finish(direction: u32, row: u32, quad: u32, sum: vec4f) {
   let quads = params.hidden_quads;
   let at = row * quads + quad;
-  let first = (params.gates_row[direction] + row) * 3u * quads + quad;
+  let first = (gates_row(direction) + row) * 3u * quads + quad;
   if (!is_step(direction, row)) {
     gates[first] = vec4f(0.0);
     return;
   }
   let r = gates[first];
   var h_old = vec4f();
-  if (params.has_previous != 0u) {
-    h_old = h[params.product_read[direction] + at];
+  if (has_previous()) {
+    h_old = h[product_read(direction) + at];
   }
   gates[first] = sum * h_old * gate_slope(r);
   carry[params.carry_h[direction] + at] += sum * r * recurrent_dropout(direction, row, quad);

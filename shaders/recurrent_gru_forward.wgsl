@@ -9,7 +9,7 @@
 //   mask     [T·B]          0 where a sequence has ended
 //   seed     one whole number
 //
-// The entry point is in lib/recurrent_forward_16.wgsl, _8 or _1: the recurrent product of every gate, then for each
+// A tile is in lib/recurrent_forward_16.wgsl, _8 or _1: the recurrent product of every gate, then for each
 // row and four units finish(). H is padded to a multiple of four, with zeros.
 
 @group(0) @binding(0) var<storage, read_write> gates: array<vec4f>;
@@ -36,7 +36,7 @@ fn to_sums(a: vec4f, b: vec4f, c: vec4f, d: vec4f) -> Sums {
 fn finish(direction: u32, row: u32, quad: u32, sums: Sums) {
   let quads = params.hidden_quads;
   let at = row * quads + quad;
-  let first = (params.gates_row[direction] + row) * 4u * quads + quad;
+  let first = (gates_row(direction) + row) * 4u * quads + quad;
   let vector = direction * params.vector_stride + quad;
   var a_r = gates[first + quads] + sums[0];
   var a_z = gates[first + 2u * quads] + sums[1];
@@ -50,8 +50,8 @@ fn finish(direction: u32, row: u32, quad: u32, sums: Sums) {
   let z = gate(a_z);
   let n = candidate(gates[first + 3u * quads] + r * m);
   var h_new = (1.0 - z) * n;
-  if (params.has_previous != 0u) {
-    h_new += z * h[params.h_read[direction] + at];
+  if (has_previous()) {
+    h_new += z * h[h_read(direction) + at];
   }
   store_state(direction, row, quad, quads, h_new);
   if (params.save != 0u) {

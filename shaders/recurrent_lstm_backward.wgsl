@@ -12,7 +12,7 @@
 //   vectors  [D, 7, H]      peepholes of i,f,o behind four biases, read when has_peephole
 //   seed     one whole number
 //
-// The entry point is in lib/recurrent_backward_16.wgsl, _8 or _1: the product, then for each row and four units
+// A tile is in lib/recurrent_backward_16.wgsl, _8 or _1: the product, then for each row and four units
 // finish(). Widths are padded to a multiple of four, with zeros.
 
 @group(0) @binding(0) var<storage, read_write> gates: array<vec4f>;
@@ -47,15 +47,15 @@ fn finish(direction: u32, row: u32, quad: u32, sum: vec4f) {
   let quads = params.hidden_quads;
   let at = row * quads + quad;
   let dh = state_gradient(direction, row, quad, sum);
-  if (params.only_initial != 0u) {
+  if (only_initial()) {
     carry[params.carry_h[direction] + at] = dh;
     return;
   }
   var dc_next = vec4f();
-  if (params.has_carry_c != 0u) {
+  if (has_carry_c()) {
     dc_next = carry[params.carry_c[direction] + at];
   }
-  let first = (params.gates_row[direction] + row) * 4u * quads + quad;
+  let first = (gates_row(direction) + row) * 4u * quads + quad;
   if (!is_step(direction, row)) {
     for (var slot = 0u; slot < 4u; slot++) {
       gates[first + slot * quads] = vec4f(0.0);
@@ -72,8 +72,8 @@ fn finish(direction: u32, row: u32, quad: u32, sum: vec4f) {
   let g = gates[first + 2u * quads];
   let o = gates[first + 3u * quads];
   var c_old = vec4f();
-  if (params.has_previous != 0u) {
-    c_old = c[params.c_read[direction] + at];
+  if (has_previous()) {
+    c_old = c[c_read(direction) + at];
   }
   var c_new = f * c_old + i * g;
   if (HAS_OPTIONS && params.cell_clip > 0.0) {

@@ -9,7 +9,7 @@
 //   mask     [T·B]          0 where a sequence has ended
 //   seed     one whole number
 //
-// The entry point is in lib/recurrent_forward_16.wgsl, _8 or _1: the recurrent product of every gate, then for each
+// A tile is in lib/recurrent_forward_16.wgsl, _8 or _1: the recurrent product of every gate, then for each
 // row and four units finish(). H is padded to a multiple of four, with zeros.
 
 @group(0) @binding(0) var<storage, read_write> gates: array<vec4f>;
@@ -37,7 +37,7 @@ fn to_sums(a: vec4f, b: vec4f, c: vec4f, d: vec4f) -> Sums {
 fn finish(direction: u32, row: u32, quad: u32, sums: Sums) {
   let quads = params.hidden_quads;
   let at = row * quads + quad;
-  let first = (params.gates_row[direction] + row) * 4u * quads + quad;
+  let first = (gates_row(direction) + row) * 4u * quads + quad;
   let vector = direction * params.vector_stride + quad;
   var a_i = gates[first] + sums[0];
   var a_f = gates[first + quads] + sums[1];
@@ -50,8 +50,8 @@ fn finish(direction: u32, row: u32, quad: u32, sums: Sums) {
     a_o += vectors[vector + 3u * quads];
   }
   var c_old = vec4f();
-  if (params.has_previous != 0u) {
-    c_old = c[params.c_read[direction] + at];
+  if (has_previous()) {
+    c_old = c[c_read(direction) + at];
   }
   if (HAS_OPTIONS && params.has_peephole != 0u) {
     a_i += vectors[vector + 4u * quads] * c_old;
@@ -73,10 +73,10 @@ fn finish(direction: u32, row: u32, quad: u32, sums: Sums) {
   let o = gate(a_o);
   let present = is_step(direction, row);
   let kept = mix(c_new, c_old, zoneout_share(direction, row, quad, params.hidden_width, 1u));
-  c[params.c_write[direction] + at] = select(c_old, kept, present);
+  c[c_write(direction) + at] = select(c_old, kept, present);
   let h_new = o * output(c_new);
   if (params.projected != 0u) {
-    h[params.h_write[direction] + at] = select(vec4f(0.0), h_new, present);
+    h[h_write(direction) + at] = select(vec4f(0.0), h_new, present);
   } else {
     store_state(direction, row, quad, quads, h_new);
   }

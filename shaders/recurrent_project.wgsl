@@ -6,7 +6,7 @@
 //   mask    [T·B]      0 where a sequence has ended
 //   seed    one whole number
 //
-// The entry point is in lib/recurrent_forward_16.wgsl, _8 or _1: the product, then for each row and four units finish().
+// A tile is in lib/recurrent_forward_16.wgsl, _8 or _1: the product, then for each row and four units finish().
 // R and H are padded to multiples of four, with zeros.
 
 @group(0) @binding(0) var<storage, read> weight: array<vec4f>;

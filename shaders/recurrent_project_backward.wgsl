@@ -9,7 +9,7 @@
 //   mask    [T·B]         0 where a sequence has ended
 //   seed    one whole number
 //
-// The entry point is in lib/recurrent_backward_16.wgsl, _8 or _1: the product, then for each row and four units
+// A tile is in lib/recurrent_backward_16.wgsl, _8 or _1: the product, then for each row and four units
 // finish(). Widths are padded to a multiple of four, with zeros.
 
 @group(0) @binding(0) var<storage, read_write> gates: array<vec4f>;
@@ -23,7 +23,7 @@
 fn finish(direction: u32, row: u32, quad: u32, sum: vec4f) {
   let at = row * params.unit_quads + quad;
   let dh = state_gradient(direction, row, quad, sum);
-  if (params.only_initial != 0u) {
+  if (only_initial()) {
     carry[params.carry_h[direction] + at] = dh;
     return;
   }

@@ -8,7 +8,7 @@
 //   mask    [T·B]       0 where a sequence has ended
 //   seed    one whole number
 //
-// The entry point is in lib/recurrent_backward_16.wgsl, _8 or _1: the product, then for each row and four units
+// A tile is in lib/recurrent_backward_16.wgsl, _8 or _1: the product, then for each row and four units
 // finish(). Widths are padded to a multiple of four, with zeros.
 
 @group(0) @binding(0) var<storage, read_write> gates: array<vec4f>;
@@ -23,11 +23,11 @@
 fn finish(direction: u32, row: u32, quad: u32, sum: vec4f) {
   let at = row * params.hidden_quads + quad;
   let dh = state_gradient(direction, row, quad, sum);
-  if (params.only_initial != 0u) {
+  if (only_initial()) {
     carry[params.carry_h[direction] + at] = dh;
     return;
   }
-  let place = params.gates_row[direction] * params.hidden_quads + at;
+  let place = gates_row(direction) * params.hidden_quads + at;
   var share = vec4f(1.0);
   if (is_step(direction, row)) {
     share = zoneout_share(direction, row, quad, params.state_width, 0u);

@@ -8,7 +8,7 @@
 //   mask     [T·B]       0 where a sequence has ended
 //   seed     one whole number
 //
-// The entry point is in lib/recurrent_forward_16.wgsl, _8 or _1: the recurrent product of every gate, then for each
+// A tile is in lib/recurrent_forward_16.wgsl, _8 or _1: the recurrent product of every gate, then for each
 // row and four units finish(). H is padded to a multiple of four, with zeros.
 
 @group(0) @binding(0) var<storage, read_write> gates: array<vec4f>;
@@ -34,7 +34,7 @@ fn to_sums(a: vec4f, b: vec4f, c: vec4f, d: vec4f) -> Sums {
 // For batch row `row` and units 4·quad to 4·quad + 3, from the product h·W_hhᵀ.
 fn finish(direction: u32, row: u32, quad: u32, sums: Sums) {
   let quads = params.hidden_quads;
-  let first = (params.gates_row[direction] + row) * quads + quad;
+  let first = (gates_row(direction) + row) * quads + quad;
   var a = gates[first] + sums;
   if (params.has_bias != 0u) {
     a += vectors[direction * params.vector_stride + quad];

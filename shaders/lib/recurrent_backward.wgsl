@@ -13,8 +13,10 @@ struct Params {
   carry_c: vec2u,        // gradient of c
   peephole_sums: vec2u,  // gradients of peepholes by batch row
   target_write: vec2u,   // where a state's gradient is kept for products outside the loop
+  row_step: vec2u,       // of many steps: rows from one to the next
   zoneout: vec2f,        // of h, of c
   zoneout_threshold: vec2u,
+  steps: u32,            // how many
   batch: u32,            // B
   hidden_quads: u32,     // H/4
   unit_quads: u32,       // width of what is computed: H/4, or that of a projected state
@@ -52,11 +54,11 @@ struct Params {
 fn state_gradient(direction: u32, row: u32, quad: u32, sum: vec4f) -> vec4f {
   let at = row * params.unit_quads + quad;
   var dh = sum * recurrent_dropout(direction, row, quad);
-  if (params.has_carry_h != 0u) {
+  if (has_carry_h()) {
     dh += carry[params.carry_h[direction] + at];
   }
-  if (params.has_dy != 0u && is_step(direction, row)) {
-    dh += dy[(params.dy_row[direction] + row) * params.unit_quads + quad];
+  if (has_dy() && is_step(direction, row)) {
+    dh += dy[(dy_row(direction) + row) * params.unit_quads + quad];
   }
   return dh;
 }

@@ -1,17 +1,18 @@
-// The entry point of a backward step on software adapters, where a load costs several times what a multiplication
-// does: the product of sixteen batch rows and sixteen units in one invocation, then the cell's finish() for each row
-// and four units. Workgroups: (⌈⌈B/16⌉·⌈units/16⌉ / 4⌉, 1, D).
+// A tile of a backward step on software adapters, where a load costs several times what a multiplication does: the
+// product of sixteen batch rows and sixteen units, then the cell's finish() for each row and four units. The entry
+// point is in lib/recurrent_backward_step.wgsl or lib/recurrent_backward_persistent.wgsl.
 
-@compute @workgroup_size(4)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let direction = id.z;
+// Batch rows of an invocation, and units by four.
+const ROWS = 16u;
+const QUADS = 4u;
+// Invocations of a workgroup, one step a dispatch.
+const WORKGROUP = 4u;
+// Rows and invocations of a workgroup that stays for many steps.
+const GROUP_ROWS = 16u;
+const LANES = 8u;
+
+fn tile(direction: u32, row0: u32, quad0: u32) {
   let quads = params.unit_quads;
-  let across = (quads + 3u) / 4u;
-  let quad0 = id.x % across * 4u;
-  let row0 = id.x / across * 16u;
-  if (row0 >= params.batch) {
-    return;
-  }
   // By four batch rows and four units: column = batch row, component = unit.
   var s00 = mat4x4f();
   var s01 = mat4x4f();
@@ -29,9 +30,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var s31 = mat4x4f();
   var s32 = mat4x4f();
   var s33 = mat4x4f();
-  if (params.has_next != 0u) {
+  if (has_next()) {
     // Rows past the batch and units past the width repeat the last ones.
-    let first = params.source_read[direction];
+    let first = source_read(direction);
     let last = vec4u(params.batch - 1u);
     let rows = vec4u(row0) + vec4u(0u, 1u, 2u, 3u);
     let p0 = first + min(rows, last) * params.source_stride;

@@ -9,8 +9,14 @@ struct Params {
   c_read: vec2u,
   c_write: vec2u,
   mask_row: vec2u,       // t·B
+  row_step: vec2u,       // of many steps: rows from one to the next
+  h_step: vec2u,         // and how far apart h of two of them is
+  c_step: vec2u,
   zoneout: vec2f,        // of h, of c
   zoneout_threshold: vec2u,
+  steps: u32,            // how many
+  h_places: u32,         // 1: two places of h alternate; all bits: each step has its own
+  c_places: u32,
   batch: u32,            // B
   hidden_quads: u32,     // H/4
   product_quads: u32,    // length of the recurrent product, in vec4

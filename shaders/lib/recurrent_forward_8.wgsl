@@ -1,15 +1,17 @@
-// The entry point of a forward step for batches: the recurrent product of eight batch rows and four units of each
-// gate in one invocation, then finish() for each row. Workgroups: (⌈⌈B/8⌉·(H/4) / 16⌉, 1, D).
+// A tile of a forward step for batches: the recurrent product of eight batch rows and four units of each gate, then
+// finish() for each row. The entry point is in lib/recurrent_forward_step.wgsl or
+// lib/recurrent_forward_persistent.wgsl.
 
-@compute @workgroup_size(16)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let direction = id.z;
+// Batch rows of an invocation.
+const ROWS = 8u;
+// Invocations of a workgroup, one step a dispatch.
+const WORKGROUP = 16u;
+// Rows and invocations of a workgroup that stays for many steps.
+const GROUP_ROWS = 8u;
+const LANES = 16u;
+
+fn tile(direction: u32, row0: u32, quad: u32) {
   let quads = params.hidden_quads;
-  let quad = id.x % quads;
-  let row0 = id.x / quads * 8u;
-  if (row0 >= params.batch) {
-    return;
-  }
   // By gate and four batch rows: column = batch row, component = unit.
   var a0 = mat4x4f();
   var a1 = mat4x4f();
@@ -19,9 +21,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var c1 = mat4x4f();
   var d0 = mat4x4f();
   var d1 = mat4x4f();
-  if (params.has_product != 0u) {
+  if (has_product()) {
     // Rows past the batch repeat the last one.
-    let first = params.product_read[direction];
+    let first = product_read(direction);
     let last = vec4u(params.batch - 1u);
     let rows = vec4u(row0) + vec4u(0u, 1u, 2u, 3u);
     let p0 = first + min(rows, last) * params.product_quads;

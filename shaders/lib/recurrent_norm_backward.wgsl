@@ -50,6 +50,10 @@ struct Params {
   dropout_scale: f32,    // 1/(1−p), 0 without recurrent dropout
 }
 
+fn mask_row(direction: u32) -> u32 {
+  return params.mask_row[direction];
+}
+
 // The whole gradient of h after this step: through the product, beside it, and from the outputs.
 fn state_gradient(direction: u32, row: u32, quad: u32) -> vec4f {
   let at = row * params.hidden_quads + quad;

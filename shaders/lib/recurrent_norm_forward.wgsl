@@ -41,6 +41,22 @@ struct Params {
   dropout_scale: f32,    // 1/(1−p), 0 without recurrent dropout
 }
 
+fn h_read(direction: u32) -> u32 {
+  return params.h_read[direction];
+}
+
+fn h_write(direction: u32) -> u32 {
+  return params.h_write[direction];
+}
+
+fn mask_row(direction: u32) -> u32 {
+  return params.mask_row[direction];
+}
+
+fn has_previous() -> bool {
+  return params.has_previous != 0u;
+}
+
 // The recurrent part of a gate: v normalized, with gain and biases.
 fn recurrent_part(direction: u32, row: u32, slot: u32, quad: u32, moments: vec2f) -> vec4f {
   let quads = params.hidden_quads;

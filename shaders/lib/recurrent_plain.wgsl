@@ -5,7 +5,7 @@
 const HAS_OPTIONS = false;
 
 fn is_step(direction: u32, row: u32) -> bool {
-  return params.has_mask == 0u || mask[params.mask_row[direction] + row] != 0;
+  return params.has_mask == 0u || mask[mask_row(direction) + row] != 0;
 }
 
 fn zoneout_share(direction: u32, row: u32, quad: u32, width: u32, state: u32) -> vec4f {

@@ -1,4 +1,5 @@
 /** Cases of recurrent layers: one layer with all its gradients, on the GPU against the reference. */
+import type { Feeds } from '../../src/graph/executor.js';
 import type { Graph } from '../../src/graph/graph.js';
 import type { Value } from '../../src/graph/value.js';
 import { CELLS, type CellName } from '../../src/ops/cells.js';
@@ -138,6 +139,13 @@ function feedsOf(
   return feeds;
 }
 
+/** Numbers for the inputs that {@link recordLayer} declares and that should not be from −1 to 1. */
+export function layerFeeds(cell: CellName, sizes: Sizes, options: Options): Feeds {
+  return Object.fromEntries(
+    Object.entries(feedsOf(cell, sizes, options)).filter(([name]) => isDeclared(name, sizes, options)),
+  );
+}
+
 export function layerCase(cell: CellName, sizes: Sizes, options: Options = {}): GpuCase {
   const told = Object.entries(options).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
   return {
@@ -150,9 +158,7 @@ export function layerCase(cell: CellName, sizes: Sizes, options: Options = {}): 
     ].join(', '),
     run: (context) =>
       compareExecutors(context, (graph) => recordLayer(graph, cell, sizes, options), {
-        feeds: Object.fromEntries(
-          Object.entries(feedsOf(cell, sizes, options)).filter(([name]) => isDeclared(name, sizes, options)),
-        ),
+        feeds: layerFeeds(cell, sizes, options),
       }),
   };
 }

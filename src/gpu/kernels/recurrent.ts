@@ -19,8 +19,12 @@ import {
   gridLibrary,
   recurrentActivationsLibrary,
   recurrentBackwardLibrary,
+  recurrentBackwardPersistentLibrary,
+  recurrentBackwardStepLibrary,
   recurrentBackwardTiles,
   recurrentForwardLibrary,
+  recurrentForwardPersistentLibrary,
+  recurrentForwardStepLibrary,
   recurrentForwardTiles,
   recurrentMasksLibrary,
   recurrentOptionsLibrary,
@@ -80,15 +84,61 @@ export function defineStep<const B extends Bindings, const P extends Parameters>
   };
 }
 
-/** Declares a step's kernel for each height of its tiles: the same cell, with another entry point. */
+/** What the forward steps, or the backward steps, of every cell are joined with. */
+interface Direction {
+  readonly tiles: Readonly<Record<TileRows, ShaderLibrary>>;
+  /** The entry point of one step a dispatch, and that of many. */
+  readonly step: ShaderLibrary;
+  readonly persistent: ShaderLibrary;
+}
+
+const FORWARD: Direction = {
+  tiles: recurrentForwardTiles,
+  step: recurrentForwardStepLibrary,
+  persistent: recurrentForwardPersistentLibrary,
+};
+const BACKWARD: Direction = {
+  tiles: recurrentBackwardTiles,
+  step: recurrentBackwardStepLibrary,
+  persistent: recurrentBackwardPersistentLibrary,
+};
+
+/** Declares a step's kernel for each height of its tiles: the same cell, with another product. */
 /* @__NO_SIDE_EFFECTS__ */
 function defineTiledStep<const B extends Bindings, const P extends Parameters>(
-  tiles: Readonly<Record<TileRows, ShaderLibrary>>,
+  { tiles, step }: Direction,
   description: StepDescription<B, P>,
 ): Readonly<Record<TileRows, StepKernel<B, P>>> {
-  const of = (rows: TileRows): StepKernel<B, P> => {
-    const { name, libraries } = description;
-    return defineStep({ ...description, name: `${name}_${rows}`, libraries: [tiles[rows], ...libraries] });
+  const { name, libraries } = description;
+  const of = (rows: TileRows): StepKernel<B, P> =>
+    defineStep({ ...description, name: `${name}_${rows}`, libraries: [tiles[rows], step, ...libraries] });
+  return { 1: of(1), 8: of(8), 16: of(16) };
+}
+
+/** A step's kernel that can also run many steps in one dispatch, without options. */
+export interface PersistentKernel<
+  B extends Bindings = Bindings,
+  P extends Parameters = Parameters,
+> extends StepKernel<B, P> {
+  readonly persistent: Kernel<B, P>;
+}
+
+/** As {@link defineTiledStep}, with the kernel that runs many steps in one dispatch. */
+/* @__NO_SIDE_EFFECTS__ */
+function definePersistentStep<const B extends Bindings, const P extends Parameters>(
+  direction: Direction,
+  description: StepDescription<B, P>,
+): Readonly<Record<TileRows, PersistentKernel<B, P>>> {
+  const steps = defineTiledStep(direction, description);
+  const { name, libraries } = description;
+  const of = (rows: TileRows): PersistentKernel<B, P> => {
+    const parts = [direction.tiles[rows], direction.persistent, ...libraries];
+    const persistent = defineKernel({
+      ...description,
+      name: `${name}_persistent_${rows}`,
+      libraries: [...parts, recurrentPlainLibrary, activationsLibrary],
+    });
+    return { ...steps[rows], persistent };
   };
   return { 1: of(1), 8: of(8), 16: of(16) };
 }
@@ -102,8 +152,14 @@ const forwardParameters = {
   c_read: 'vec2u',
   c_write: 'vec2u',
   mask_row: 'vec2u',
+  row_step: 'vec2u',
+  h_step: 'vec2u',
+  c_step: 'vec2u',
   zoneout: 'vec2f',
   zoneout_threshold: 'vec2u',
+  steps: 'u32',
+  h_places: 'u32',
+  c_places: 'u32',
   batch: 'u32',
   hidden_quads: 'u32',
   product_quads: 'u32',
@@ -142,8 +198,10 @@ const backwardParameters = {
   carry_c: 'vec2u',
   peephole_sums: 'vec2u',
   target_write: 'vec2u',
+  row_step: 'vec2u',
   zoneout: 'vec2f',
   zoneout_threshold: 'vec2u',
+  steps: 'u32',
   batch: 'u32',
   hidden_quads: 'u32',
   unit_quads: 'u32',
@@ -177,7 +235,7 @@ const backwardParameters = {
   dropout_scale: 'f32',
 } as const;
 
-export const recurrentLstmForwardKernel = defineTiledStep(recurrentForwardTiles, {
+export const recurrentLstmForwardKernel = definePersistentStep(FORWARD, {
   name: 'recurrent_lstm_forward',
   file: 'recurrent_lstm_forward.wgsl',
   code: recurrentLstmForwardSource,
@@ -194,7 +252,7 @@ export const recurrentLstmForwardKernel = defineTiledStep(recurrentForwardTiles,
   parameters: forwardParameters,
 });
 
-export const recurrentLstmBackwardKernel = defineTiledStep(recurrentBackwardTiles, {
+export const recurrentLstmBackwardKernel = definePersistentStep(BACKWARD, {
   name: 'recurrent_lstm_backward',
   file: 'recurrent_lstm_backward.wgsl',
   code: recurrentLstmBackwardSource,
@@ -212,7 +270,7 @@ export const recurrentLstmBackwardKernel = defineTiledStep(recurrentBackwardTile
   parameters: backwardParameters,
 });
 
-export const recurrentProjectKernel = defineTiledStep(recurrentForwardTiles, {
+export const recurrentProjectKernel = defineTiledStep(FORWARD, {
   name: 'recurrent_project',
   file: 'recurrent_project.wgsl',
   code: recurrentProjectSource,
@@ -221,7 +279,7 @@ export const recurrentProjectKernel = defineTiledStep(recurrentForwardTiles, {
   parameters: forwardParameters,
 });
 
-export const recurrentProjectBackwardKernel = defineTiledStep(recurrentBackwardTiles, {
+export const recurrentProjectBackwardKernel = defineTiledStep(BACKWARD, {
   name: 'recurrent_project_backward',
   file: 'recurrent_project_backward.wgsl',
   code: recurrentProjectBackwardSource,
@@ -237,7 +295,7 @@ export const recurrentProjectBackwardKernel = defineTiledStep(recurrentBackwardT
   parameters: backwardParameters,
 });
 
-export const recurrentGruForwardKernel = defineTiledStep(recurrentForwardTiles, {
+export const recurrentGruForwardKernel = definePersistentStep(FORWARD, {
   name: 'recurrent_gru_forward',
   file: 'recurrent_gru_forward.wgsl',
   code: recurrentGruForwardSource,
@@ -253,7 +311,7 @@ export const recurrentGruForwardKernel = defineTiledStep(recurrentForwardTiles, 
   parameters: forwardParameters,
 });
 
-export const recurrentGruBackwardKernel = defineTiledStep(recurrentBackwardTiles, {
+export const recurrentGruBackwardKernel = definePersistentStep(BACKWARD, {
   name: 'recurrent_gru_backward',
   file: 'recurrent_gru_backward.wgsl',
   code: recurrentGruBackwardSource,
@@ -270,7 +328,7 @@ export const recurrentGruBackwardKernel = defineTiledStep(recurrentBackwardTiles
   parameters: backwardParameters,
 });
 
-export const recurrentGruBeforeGatesKernel = defineTiledStep(recurrentForwardTiles, {
+export const recurrentGruBeforeGatesKernel = defineTiledStep(FORWARD, {
   name: 'recurrent_gru_before_gates',
   file: 'recurrent_gru_before_gates.wgsl',
   code: recurrentGruBeforeGatesSource,
@@ -286,7 +344,7 @@ export const recurrentGruBeforeGatesKernel = defineTiledStep(recurrentForwardTil
   parameters: forwardParameters,
 });
 
-export const recurrentGruBeforeCandidateKernel = defineTiledStep(recurrentForwardTiles, {
+export const recurrentGruBeforeCandidateKernel = defineTiledStep(FORWARD, {
   name: 'recurrent_gru_before_candidate',
   file: 'recurrent_gru_before_candidate.wgsl',
   code: recurrentGruBeforeCandidateSource,
@@ -302,7 +360,7 @@ export const recurrentGruBeforeCandidateKernel = defineTiledStep(recurrentForwar
   parameters: forwardParameters,
 });
 
-export const recurrentGruBeforeBackwardKernel = defineTiledStep(recurrentBackwardTiles, {
+export const recurrentGruBeforeBackwardKernel = defineTiledStep(BACKWARD, {
   name: 'recurrent_gru_before_backward',
   file: 'recurrent_gru_before_backward.wgsl',
   code: recurrentGruBeforeBackwardSource,
@@ -319,7 +377,7 @@ export const recurrentGruBeforeBackwardKernel = defineTiledStep(recurrentBackwar
   parameters: backwardParameters,
 });
 
-export const recurrentGruBeforeResetBackwardKernel = defineTiledStep(recurrentBackwardTiles, {
+export const recurrentGruBeforeResetBackwardKernel = defineTiledStep(BACKWARD, {
   name: 'recurrent_gru_before_reset_backward',
   file: 'recurrent_gru_before_reset_backward.wgsl',
   code: recurrentGruBeforeResetBackwardSource,
@@ -336,7 +394,7 @@ export const recurrentGruBeforeResetBackwardKernel = defineTiledStep(recurrentBa
   parameters: backwardParameters,
 });
 
-export const recurrentRnnForwardKernel = defineTiledStep(recurrentForwardTiles, {
+export const recurrentRnnForwardKernel = definePersistentStep(FORWARD, {
   name: 'recurrent_rnn_forward',
   file: 'recurrent_rnn_forward.wgsl',
   code: recurrentRnnForwardSource,
@@ -352,7 +410,7 @@ export const recurrentRnnForwardKernel = defineTiledStep(recurrentForwardTiles, 
   parameters: forwardParameters,
 });
 
-export const recurrentRnnBackwardKernel = defineTiledStep(recurrentBackwardTiles, {
+export const recurrentRnnBackwardKernel = definePersistentStep(BACKWARD, {
   name: 'recurrent_rnn_backward',
   file: 'recurrent_rnn_backward.wgsl',
   code: recurrentRnnBackwardSource,
@@ -413,6 +471,8 @@ export const RECURRENT_KERNELS: readonly Kernel[] = /* @__PURE__ */ [
   recurrentRnnForwardKernel,
   recurrentRnnBackwardKernel,
 ]
-  .flatMap((tiles): StepKernel[] => [tiles[1], tiles[8], tiles[16]])
-  .flatMap(({ plain, general }): Kernel[] => [plain, general])
+  .flatMap((tiles): (StepKernel & Partial<PersistentKernel>)[] => [tiles[1], tiles[8], tiles[16]])
+  .flatMap(({ plain, general, persistent }): Kernel[] =>
+    persistent ? [plain, general, persistent] : [plain, general],
+  )
   .concat(recurrentOutputKernel, recurrentOutputBackwardKernel);

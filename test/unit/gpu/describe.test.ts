@@ -8,8 +8,9 @@ import { planMemory } from '../../../src/gpu/memory.js';
 import { lifetimesOf } from '../../../src/gpu/program.js';
 import { gradients, linear, recurrent, softmaxCrossEntropy } from '../../../src/ops/index.js';
 
-function describePlan(graph: Graph): string {
-  const { program } = lowerGraph(graph, Infinity);
+/** As software adapters would run it, step by step, or as GPUs do. */
+function describePlan(graph: Graph, software = true): string {
+  const { program } = lowerGraph(graph, Infinity, { software });
   const lifetimes = lifetimesOf(program);
   return describeProgram(program, planMemory(lifetimes, program.steps.length), lifetimes);
 }
@@ -39,15 +40,15 @@ test('a training plan', () => {
     "plan "training": 14 dispatches, 0 copies, 1 submit, 18.2 kFLOP
 
     step  times  kernel                     layer    sizes                                  workgroups  bytes bound  FLOP
-       0      1  matmul                     encoder  [6,4]·[4,32]                                    1        1.4 k  1.5 k
+       0      1  matmul_16x16               encoder  [6,4]·[4,32]                                    1        1.4 k  1.5 k
        1      3  recurrent_lstm_forward_1   encoder  t=0 [2,8]·[8,32] … t=2 [2,8]·[8,32]             1        6.9 k  5.0 k
-       4      1  matmul                     output   [6,8]·[8,5]                                     1          472    480
+       4      1  matmul_16x16               output   [6,8]·[8,5]                                     1          472    480
        5      1  softmax_cross_entropy               [6,5]                                           1          168    240
        6      1  reduce_sum                          [1,6,1]                                         1           28      6
        7      1  fill                                [1] = 1                                         1            4      0
-       8      1  matmul                              [6,5]·[5,8]                                     1          472    480
+       8      1  matmul_16x16                        [6,5]·[5,8]                                     1          472    480
        9      3  recurrent_lstm_backward_1  encoder  t=2 [2,32]·[32,8] … t=0 [2,32]·[32,8]           1        8.3 k  6.9 k
-      12      2  matmul                     encoder  [32,6]·[6,4] … [32,4]·[4,8]                     1        3.4 k  3.6 k
+      12      2  matmul_16x16               encoder  [32,6]·[6,4] … [32,4]·[4,8]                     1        3.4 k  3.6 k
 
     packed copies, refreshed when their variable has changed:
       weight_hh transposed  1.0 kB
@@ -76,9 +77,9 @@ test('a plan without a backward pass keeps nothing for one', () => {
     "plan "evaluation": 7 dispatches, 0 copies, 1 submit, 7.3 kFLOP
 
     step  times  kernel                    layer    sizes                                workgroups  bytes bound  FLOP
-       0      1  matmul                    encoder  [6,4]·[4,32]                                  1        1.4 k  1.5 k
+       0      1  matmul_16x16              encoder  [6,4]·[4,32]                                  1        1.4 k  1.5 k
        1      3  recurrent_lstm_forward_1  encoder  t=0 [2,8]·[8,32] … t=2 [2,8]·[8,32]           1        7.7 k  5.0 k
-       4      1  matmul                    output   [6,8]·[8,5]                                   1          472    480
+       4      1  matmul_16x16              output   [6,8]·[8,5]                                   1          472    480
        5      1  softmax_cross_entropy              [6,5]                                         1          168    240
        6      1  reduce_sum                         [1,6,1]                                       1           28      6
 
@@ -96,5 +97,20 @@ test('a plan without a backward pass keeps nothing for one', () => {
          3     24  input targets  start      end
          4    256  h over time            1        4
          5    256  unused (read)  start      end"
+  `);
+});
+
+test('a training plan with persistent kernels', () => {
+  const kernels = describePlan(record(true), false).split('\n').slice(2, 11).join('\n');
+  expect(kernels).toMatchInlineSnapshot(`
+    "step  times  kernel                                layer    sizes                        workgroups  bytes bound  FLOP
+       0      1  matmul                                encoder  [6,4]·[4,32]                          1        1.4 k  1.5 k
+       1      1  recurrent_lstm_forward_persistent_1   encoder  t=0…2 [2,8]·[8,32]                    1        2.3 k  5.0 k
+       2      1  matmul                                output   [6,8]·[8,5]                           1          472    480
+       3      1  softmax_cross_entropy                          [6,5]                                 1          168    240
+       4      1  reduce_sum                                     [1,6,1]                               1           28      6
+       5      1  fill                                           [1] = 1                               1            4      0
+       6      1  matmul                                         [6,5]·[5,8]                           1          472    480
+       7      1  recurrent_lstm_backward_persistent_1  encoder  t=2…0 [2,32]·[32,8]                   1        2.8 k  6.9 k"
   `);
 });

@@ -1,4 +1,4 @@
-/** How many dispatches a time step costs, by option: what lowering promises, counted on the lowered graph. */
+/** How many dispatches a time step costs, and a layer of persistent kernels, by option: what lowering promises, counted on the lowered graph. */
 import { describe, expect, test } from 'vitest';
 import { Graph } from '../../../src/graph/graph.js';
 import type { Value } from '../../../src/graph/value.js';
@@ -25,7 +25,7 @@ interface Options extends Partial<Omit<RecurrentAttributes, 'cell' | 'directions
 const [B, I, H, R] = [8, 4, 8, 4];
 
 /** Dispatches of a layer over T steps, with or without its gradients. */
-function count(cell: CellName, T: number, training: boolean, options: Options): number {
+function count(cell: CellName, T: number, training: boolean, options: Options, persistent = false): number {
   const {
     bidirectional = false,
     masked = false,
@@ -64,7 +64,10 @@ function count(cell: CellName, T: number, training: boolean, options: Options): 
   });
   graph.output('y', output);
   if (training) gradients(sum(output), sources).forEach((gradient, i) => graph.output(`d${i}`, gradient));
-  return dispatchesOf(lowerGraph(graph, Infinity).program).length;
+  // Software adapters run step by step unless tuning finds otherwise.
+  const { program } = lowerGraph(graph, Infinity, { software: !persistent });
+  return dispatchesOf(program).filter(({ kernel }) => !persistent || kernel.name.includes('persistent'))
+    .length;
 }
 
 /** Dispatches that one more step costs: forward, backward. */
@@ -114,6 +117,41 @@ describe('a time step is two dispatches forward and two backward', () => {
   ])('%s', (_, cell, options) => {
     expect(perStep(cell, options)).toEqual([2, 2]);
   });
+});
+
+describe('a persistent layer is one dispatch forward and one backward', () => {
+  const options: readonly [string, Options][] = [
+    ['plain', {}],
+    ['bidirectional', { bidirectional: true }],
+    ['bidirectional with lengths', { bidirectional: true, masked: true }],
+  ];
+  for (const cell of Object.keys(CELLS) as CellName[]) {
+    test.each(options)(`${cell}, %s, whatever T`, (_, layer) => {
+      for (const T of [2, 7, 500]) {
+        expect(count(cell, T, false, layer, true)).toBe(1);
+        expect(count(cell, T, true, layer, true)).toBe(2);
+      }
+    });
+  }
+  test('in as many parts as keep loops under the limit of iterations', () => {
+    // 1 + 1 + H/4 + 1 iterations a step forward; 60,000 at most.
+    expect(count('lstm', 12_000, false, {}, true)).toBe(1);
+    expect(count('lstm', 12_001, false, {}, true)).toBe(2);
+    // 1 + 1 + 4·H/4 + 7 backward, and one step's worth for the initial state.
+    expect(count('lstm', 3_528, true, {}, true)).toBe(2);
+    expect(count('lstm', 3_529, true, {}, true)).toBe(3);
+  });
+});
+
+test.each<[string, CellName, Options]>([
+  ['options', 'lstm', { zoneout: [0.1, 0.1], training: true }],
+  ['peepholes', 'lstm', { peephole: true }],
+  ['a projection', 'lstm', { projected: true }],
+  ['segments', 'lstm', { segment: 5 }],
+  ['layer normalization', 'lstm', { layerNorm: true }],
+  ['the reset before the product', 'gru', { resetAfter: false }],
+])('a layer with %s has no persistent kernels', (_, cell, options) => {
+  expect(count(cell, 7, true, options, true)).toBe(0);
 });
 
 test('two directions cost at most a fifth more dispatches than one', () => {

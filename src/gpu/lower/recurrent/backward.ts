@@ -8,11 +8,7 @@ import { backwardInputPlaces, DIRECTION_INPUTS, directionGradientBegin } from '.
 import { hasZoneout, type RecurrentAttributes } from '../../../ops/recurrent-attributes.js';
 import { foldWorkgroups } from '../../kernels/kernel.js';
 import { alignUp, type View } from '../../memory.js';
-import {
-  recurrentOutputBackwardKernel,
-  recurrentProjectBackwardKernel,
-  type TileRows,
-} from '../../kernels/recurrent.js';
+import { recurrentOutputBackwardKernel, recurrentProjectBackwardKernel } from '../../kernels/recurrent.js';
 import type { BackwardParameters, GateBlock } from './cells.js';
 import type { LoweringContext } from '../context.js';
 import { emitFill } from '../fill.js';
@@ -28,10 +24,12 @@ import {
   perDirection,
   previousStep,
   projectedBegin,
+  rowStep,
   stackVectors,
   stackWeights,
   stateNames,
   timeOf,
+  timesOf,
   unpadRows,
   windowsOf,
   windowStart,
@@ -43,7 +41,8 @@ import {
 import { emitInputProducts, emitSteps as emitForwardSteps, type RecurrentResidual } from './forward.js';
 import { emitReduceSum } from '../reduce-sum.js';
 import { emitStridedCopy } from '../strided-copy.js';
-import { backwardWorkgroups, emitTiled } from './tiles.js';
+import { backwardStepsAtOnce, persistentWorkgroups } from './persistent.js';
+import { backwardWorkgroups, emitTiled, type Tile } from './tiles.js';
 import { differentiatesByToken, type TokenTable } from './token-table.js';
 
 /** Where the gradients that travel from step to step lie: bytes, by direction. */
@@ -241,6 +240,7 @@ function emitSteps(
   const mask = layout.mask ? context.view(layout.mask) : nothing;
   const seed = layout.seed ? context.view(layout.seed) : nothing;
   const common = commonParameters(layout);
+  const stepFlops = D * (2 * B * G * P * Q + 20 * B * G * P);
   const keepCarry = kernels.carriesH || layout.mask !== null || hasZoneout(attributes);
   const quadsAt = (bytes: readonly number[]): readonly [number, number] =>
     perDirection(layout, (d) => bytes[d]! / 16);
@@ -257,22 +257,28 @@ function emitSteps(
     seed,
   };
 
-  /** The `i`-th step in the order of the forward pass; with `onlyBefore`, what it hands to the one before it. */
-  const emit = (i: number, rows: TileRows, onlyBefore = false): void => {
+  /**
+   * The `i`-th step in the order of the forward pass or, with `onlyBefore`, what it hands to the one before it.
+   * Of a persistent kernel, `count` steps down from it and then, with `onlyBefore`, that.
+   */
+  const emit = (i: number, { rows, persistent }: Tile, onlyBefore = false, count = 1): void => {
     const isLast = i === T - 1;
     const isWindowLast = i === window.end - 1;
     const hasPrevious = i > 0 || hasInitial;
     const t = (d: number): number => timeOf(layout, d, i);
-    const sourceStep = onlyBefore ? i : i + 1;
-    const hasNext = onlyBefore || !isWindowLast;
+    const noStep = onlyBefore && !persistent;
+    const sourceStep = noStep ? i : i + 1;
+    const hasNext = noStep || !isWindowLast;
     // Between windows the carry holds everything; within one, only what travels beside the product.
-    const hasCarryH = onlyBefore ? keepCarry : isLast ? carry.hasFinal[0]! : isWindowLast || keepCarry;
+    const hasCarryH = noStep ? keepCarry : isLast ? carry.hasFinal[0]! : isWindowLast || keepCarry;
     const before = (sequence: Sequence): readonly [number, number] =>
       hasPrevious ? perDirection(layout, (d) => sequence.at(d, previousStep(layout, d, t(d))) / 16) : [0, 0];
     const base: BackwardParameters = {
       ...common,
       source_read: perDirection(layout, (d) =>
-        hasNext ? (gatesRow(layout, window, d, timeOf(layout, d, sourceStep)) * slots * P) / 4 : 0,
+        hasNext || persistent
+          ? (gatesRow(layout, window, d, timeOf(layout, d, sourceStep)) * slots * P) / 4
+          : 0,
       ),
       gates_row: perDirection(layout, (d) => gatesRow(layout, window, d, t(d))),
       h_read: before(sequences.h),
@@ -284,6 +290,8 @@ function emitSteps(
       carry_c: quadsAt(carry.c),
       peephole_sums: quadsAt(carry.peephole),
       target_write: perDirection(layout, (d) => projectedAt(d, t(d))),
+      row_step: perDirection(layout, (d) => -rowStep(layout)[d]!),
+      steps: count,
       hidden_quads: P / 4,
       unit_quads: Q / 4,
       source_quads: (kernels.source.slots * P) / 4,
@@ -294,26 +302,27 @@ function emitSteps(
       vector_stride: vectors.stride,
       first_step: isLast,
       has_next: hasNext,
-      has_previous: hasPrevious,
-      has_dy: dy !== null && !onlyBefore,
+      // Of many steps, the one that runs last; those before it have one before them.
+      has_previous: i + 1 - count > 0 || hasInitial,
+      has_dy: dy !== null && !noStep,
       has_carry_h: hasCarryH,
       has_carry_c: !isLast || (carry.hasFinal[1] ?? false),
       keep_carry_h: keepCarry,
       only_initial: onlyBefore,
     };
-    const times = attributes.directions.map((_, d) => t(d)).join(',');
-    const detail = onlyBefore ? `before t=${times}` : `t=${times} [${B},${G * H}]·[${G * H},${R}]`;
-    const flops = D * (2 * B * G * P * Q + 20 * B * G * P);
+    const times = timesOf(layout, i, i + 1 - count);
+    const detail = noStep ? `before t=${times}` : `t=${times} [${B},${G * H}]·[${G * H},${R}]`;
     if (!projection) {
       kernels.backward(context, {
         variant,
         rows,
+        persistent,
         buffers,
         parameters: base,
-        workgroups: backwardWorkgroups(layout, Q, rows),
+        workgroups: persistent ? persistentWorkgroups(layout, rows) : backwardWorkgroups(layout, Q, rows),
         label,
         detail,
-        flops,
+        flops: count * stepFlops,
       });
       return;
     }
@@ -323,12 +332,13 @@ function emitSteps(
       workgroups: backwardWorkgroups(layout, Q, rows),
       label,
       detail,
-      flops,
+      flops: stepFlops,
     });
     if (onlyBefore) return;
     kernels.backward(context, {
       variant,
       rows,
+      persistent,
       buffers: { ...buffers, weight: projection, dy: nothing },
       parameters: {
         ...base,
@@ -352,9 +362,18 @@ function emitSteps(
       flops: D * (2 * B * P * Q + 20 * B * G * P),
     });
   };
-  emitTiled(context, layout, { family: 'recurrent_backward', steps: window.end - window.begin }, (rows) => {
-    for (let i = window.end - 1; i >= window.begin; i--) emit(i, rows);
-    if (window.begin > 0 || wantsInitialH) emit(window.begin, rows, true);
+  emitTiled(context, layout, { family: 'recurrent_backward', steps: window.end - window.begin }, (tile) => {
+    const wantsBefore = window.begin > 0 || wantsInitialH;
+    if (tile.persistent) {
+      const atOnce = backwardStepsAtOnce(layout, tile.rows, stepFlops);
+      for (let end = window.end; end > window.begin; end -= atOnce) {
+        const count = Math.min(atOnce, end - window.begin);
+        emit(end - 1, tile, wantsBefore && end - count === window.begin, count);
+      }
+      return;
+    }
+    for (let i = window.end - 1; i >= window.begin; i--) emit(i, tile);
+    if (wantsBefore) emit(window.begin, tile, true);
   });
 }
 

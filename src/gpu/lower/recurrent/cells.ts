@@ -1,7 +1,7 @@
 /** The cells' kernels: what the recurrent driver must know of each to run it on the GPU. */
 import type { CellName } from '../../../ops/cells.js';
 import type { RecurrentAttributes } from '../../../ops/recurrent-attributes.js';
-import type { ParameterValues } from '../../kernels/kernel.js';
+import type { Bindings, Kernel, Parameters, ParameterValues } from '../../kernels/kernel.js';
 import type { View } from '../../memory.js';
 import {
   recurrentGruBackwardKernel,
@@ -14,6 +14,7 @@ import {
   recurrentLstmForwardKernel,
   recurrentRnnBackwardKernel,
   recurrentRnnForwardKernel,
+  type PersistentKernel,
   type TileRows,
 } from '../../kernels/recurrent.js';
 import type { LoweringContext } from '../context.js';
@@ -26,6 +27,8 @@ export interface StepDescription {
   readonly variant: StepVariant;
   /** Batch rows that an invocation computes. */
   readonly rows: TileRows;
+  /** Whether these are many steps in one dispatch: of the plain variant, where the cell {@link CellKernels.persists}. */
+  readonly persistent: boolean;
   readonly workgroups: readonly [number, number, number];
   readonly label: string;
   readonly detail: string;
@@ -94,8 +97,20 @@ export interface CellKernels {
   readonly source: { readonly slots: number; readonly shift: number };
   /** Whether a gradient of h always travels beside the recurrent product. */
   readonly carriesH: boolean;
+  /** Whether many steps can be one dispatch. */
+  readonly persists: boolean;
   readonly forward: (context: LoweringContext, step: ForwardStep) => void;
   readonly backward: (context: LoweringContext, step: BackwardStep) => void;
+}
+
+/** Which of a cell's kernels a step takes. */
+type Tile = Pick<StepDescription, 'rows' | 'variant' | 'persistent'>;
+
+function kernelFor<B extends Bindings, P extends Parameters>(
+  kernels: Readonly<Record<TileRows, PersistentKernel<B, P>>>,
+  { rows, variant, persistent }: Tile,
+): Kernel<B, P> {
+  return kernels[rows][persistent ? 'persistent' : variant];
 }
 
 const lstm: CellKernels = {
@@ -105,16 +120,17 @@ const lstm: CellKernels = {
   resetGate: null,
   source: { slots: 4, shift: 0 },
   carriesH: false,
-  forward(context, { rows, variant, buffers, ...step }) {
+  persists: true,
+  forward(context, { buffers, ...step }) {
     const { states, ...others } = buffers;
-    context.dispatch(recurrentLstmForwardKernel[rows][variant], {
+    context.dispatch(kernelFor(recurrentLstmForwardKernel, step), {
       ...step,
       buffers: { ...others, h: states[0]!, c: states[1]! },
     });
   },
-  backward(context, { rows, variant, buffers, ...step }) {
+  backward(context, { buffers, ...step }) {
     const { states, ...others } = buffers;
-    context.dispatch(recurrentLstmBackwardKernel[rows][variant], {
+    context.dispatch(kernelFor(recurrentLstmBackwardKernel, step), {
       ...step,
       buffers: { ...others, c: states[1]! },
     });
@@ -132,16 +148,17 @@ const gru: CellKernels = {
   // Slots m,r,z meet the rows n,r,z.
   source: { slots: 3, shift: 2 },
   carriesH: true,
-  forward(context, { rows, variant, buffers, ...step }) {
+  persists: true,
+  forward(context, { buffers, ...step }) {
     const { states, ...others } = buffers;
-    context.dispatch(recurrentGruForwardKernel[rows][variant], {
+    context.dispatch(kernelFor(recurrentGruForwardKernel, step), {
       ...step,
       buffers: { ...others, h: states[0]! },
     });
   },
-  backward(context, { rows, variant, buffers, ...step }) {
+  backward(context, { buffers, ...step }) {
     const { states, ...others } = buffers;
-    context.dispatch(recurrentGruBackwardKernel[rows][variant], {
+    context.dispatch(kernelFor(recurrentGruBackwardKernel, step), {
       ...step,
       buffers: { ...others, h: states[0]! },
     });
@@ -156,6 +173,7 @@ const gruResetBefore: CellKernels = {
   resetGate: 2,
   source: { slots: 2, shift: 0 },
   carriesH: true,
+  persists: false,
   forward(context, { rows, variant, buffers, parameters, reset, ...step }) {
     const { states, ...others } = buffers;
     const bound = { ...others, h: states[0]! };
@@ -204,15 +222,16 @@ const rnn: CellKernels = {
   resetGate: null,
   source: { slots: 1, shift: 0 },
   carriesH: false,
-  forward(context, { rows, variant, buffers, ...step }) {
+  persists: true,
+  forward(context, { buffers, ...step }) {
     const { states, ...others } = buffers;
-    context.dispatch(recurrentRnnForwardKernel[rows][variant], {
+    context.dispatch(kernelFor(recurrentRnnForwardKernel, step), {
       ...step,
       buffers: { ...others, h: states[0]! },
     });
   },
-  backward(context, { rows, variant, buffers, ...step }) {
-    context.dispatch(recurrentRnnBackwardKernel[rows][variant], { ...step, buffers });
+  backward(context, { buffers, ...step }) {
+    context.dispatch(kernelFor(recurrentRnnBackwardKernel, step), { ...step, buffers });
   },
 };
 

@@ -10,7 +10,7 @@ import type { Node, Value } from '../../../graph/value.js';
 import type { RecurrentAttributes } from '../../../ops/recurrent-attributes.js';
 import { foldWorkgroups } from '../../kernels/kernel.js';
 import type { View } from '../../memory.js';
-import { recurrentOutputKernel, recurrentProjectKernel, type TileRows } from '../../kernels/recurrent.js';
+import { recurrentOutputKernel, recurrentProjectKernel } from '../../kernels/recurrent.js';
 import type { LoweringContext } from '../context.js';
 import { emitDropout } from '../dropout.js';
 import { emitLookup } from '../embedding.js';
@@ -26,10 +26,12 @@ import {
   perDirection,
   placeInitialStates,
   previousStep,
+  rowStep,
   stackTransposed,
   stackVectors,
   stateNames,
   timeOf,
+  timesOf,
   unpadRows,
   windowsOf,
   windowStart,
@@ -39,7 +41,8 @@ import {
   type SequenceDescription,
   type Window,
 } from './layout.js';
-import { emitTiled, forwardWorkgroups } from './tiles.js';
+import { forwardStepsAtOnce, persistentWorkgroups } from './persistent.js';
+import { emitTiled, forwardWorkgroups, type Tile } from './tiles.js';
 import type { TokenTable } from './token-table.js';
 
 /** What the forward pass leaves for the backward one. */
@@ -241,7 +244,7 @@ function emitInitialDropout(
   });
 }
 
-/** The steps of a window: one dispatch each, or two where the cell needs them. */
+/** The steps of a window: one dispatch each, or two where the cell needs them, or one for many. */
 export function emitSteps(
   context: LoweringContext,
   layout: Layout,
@@ -265,15 +268,24 @@ export function emitSteps(
   const mask = layout.mask ? context.view(layout.mask) : context.nothing('read');
   const seed = layout.seed ? context.view(layout.seed) : context.nothing('read');
   const common = commonParameters(layout);
+  const stepFlops = D * (2 * B * Q * G * P + 10 * B * G * P);
 
-  const emit = (i: number, rows: TileRows): void => {
+  /** Step `i` and, in the same dispatch, those behind it: `count` in all. */
+  const emit = (i: number, { rows, persistent }: Tile, count = 1): void => {
     const hasPrevious = i > 0 || hasInitial;
     const now = (sequence: Sequence): readonly [number, number] =>
       perDirection(layout, (d) => sequence.at(d, timeOf(layout, d, i)) / 16);
+    const next = (sequence: Sequence): readonly [number, number] =>
+      perDirection(layout, (d) => sequence.at(d, timeOf(layout, d, i + 1)) / 16);
     const before = (sequence: Sequence): readonly [number, number] =>
       hasPrevious
         ? perDirection(layout, (d) => sequence.at(d, previousStep(layout, d, timeOf(layout, d, i))) / 16)
         : [0, 0];
+    /** How far step `i + 1` is from step `i`. */
+    const move = (sequence: Sequence): readonly [number, number] => {
+      const [from, to] = [now(sequence), next(sequence)];
+      return [to[0] - from[0], to[1] - from[1]];
+    };
     const step = {
       ...common,
       gates_row: perDirection(layout, (d) => gatesRow(layout, window, d, timeOf(layout, d, i))),
@@ -284,6 +296,12 @@ export function emitSteps(
       c_read: before(sequences.c),
       c_write: now(sequences.c),
       mask_row: perDirection(layout, (d) => timeOf(layout, d, i) * B),
+      row_step: rowStep(layout),
+      h_step: move(sequences.h),
+      c_step: move(sequences.c),
+      steps: count,
+      h_places: placesOf(sequences.h),
+      c_places: placesOf(sequences.c),
       hidden_quads: P / 4,
       product_quads: Q / 4,
       weight_stride: (Q * G * P) / 4,
@@ -294,17 +312,18 @@ export function emitSteps(
       save,
       projected,
     };
-    const times = layout.attributes.directions.map((_, d) => timeOf(layout, d, i)).join(',');
+    const times = timesOf(layout, i, i + count - 1);
     kernels.forward(context, {
       variant,
       rows,
+      persistent,
       buffers: { gates, weight, vectors: vectors.view, states, mask, seed },
       parameters: projected ? { ...step, h_write: now(sequences.unprojected) } : step,
       reset: now(sequences.reset),
-      workgroups: forwardWorkgroups(layout, P, rows),
+      workgroups: persistent ? persistentWorkgroups(layout, rows) : forwardWorkgroups(layout, P, rows),
       label,
       detail: `t=${times} [${B},${R}]·[${R},${G * H}]`,
-      flops: D * (2 * B * Q * G * P + 10 * B * G * P),
+      flops: count * stepFlops,
     });
     if (!projection) return;
     context.dispatch(recurrentProjectKernel[rows][variant], {
@@ -323,9 +342,15 @@ export function emitSteps(
       flops: D * 2 * B * P * Q,
     });
   };
-  emitTiled(context, layout, { family: 'recurrent_forward', steps: window.end - window.begin }, (rows) => {
-    for (let i = window.begin; i < window.end; i++) emit(i, rows);
+  emitTiled(context, layout, { family: 'recurrent_forward', steps: window.end - window.begin }, (tile) => {
+    const atOnce = tile.persistent ? forwardStepsAtOnce(layout, tile.rows, stepFlops) : 1;
+    for (let i = window.begin; i < window.end; i += atOnce) emit(i, tile, Math.min(atOnce, window.end - i));
   });
+}
+
+/** For `h_places` and `c_places` of the kernels. */
+function placesOf({ alternates }: Sequence): number {
+  return alternates ? 1 : 0xffffffff;
 }
 
 /** The states after the last step, where they lie or as dense copies. */

@@ -112,6 +112,21 @@ export function timeOf({ attributes, T }: Layout, d: number, i: number): number 
   return attributes.directions[d] === 'reverse' ? T - 1 - i : i;
 }
 
+/** Rows of `[T·B]` from the step that each direction runs to the one it runs next. */
+export function rowStep(layout: Layout): readonly [number, number] {
+  const { B, attributes } = layout;
+  return perDirection(layout, (d) => (attributes.directions[d] === 'reverse' ? -B : B));
+}
+
+/** The times of the `i`-th to the `last`-th step in each direction, for people. */
+export function timesOf(layout: Layout, i: number, last = i): string {
+  const times = layout.attributes.directions.map((_, d) => {
+    const [from, to] = [timeOf(layout, d, i), timeOf(layout, d, last)];
+    return from === to ? from : `${from}…${to}`;
+  });
+  return times.join(',');
+}
+
 /**
  * Steps whose gates are in memory together: all of them, or a segment, where the backward pass computes the
  * steps again segment by segment. Steps are counted in the order in which a direction runs them.
@@ -371,6 +386,8 @@ export interface Sequence {
   /** Where the array of step `t` of direction `d` begins, in bytes. */
   readonly at: (d: number, t: number) => number;
   readonly width: number;
+  /** Whether two places alternate. */
+  readonly alternates: boolean;
 }
 
 /** What a sequence is to hold. */
@@ -433,7 +450,7 @@ export function allocateSequences<K extends string>(
         return isEnd ? slot(window) : begins[d]! + place * alignUp(bytes);
       },
     };
-    sequences[name] = { width, at: at[keep] };
+    sequences[name] = { width, at: at[keep], alternates: keep === 'two' };
   }
   return { view: context.allocate(label, end), sequences };
 }

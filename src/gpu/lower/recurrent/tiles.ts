@@ -1,9 +1,10 @@
-/** How many batch rows an invocation of a recurrent step computes, and how many workgroups that takes. */
+/** How recurrent steps are shared out: how many batch rows an invocation computes, and how many steps a dispatch. */
 import { foldWorkgroups } from '../../kernels/kernel.js';
 import type { TileRows } from '../../kernels/recurrent.js';
 import type { Variant } from '../choice.js';
 import type { LoweringContext } from '../context.js';
 import type { Layout } from './layout.js';
+import { canPersist, persistentHeights, persistsByDefault } from './persistent.js';
 
 /** Up to this many batch rows, each has invocations of its own. */
 const FEW_ROWS = 2;
@@ -11,6 +12,14 @@ const FEW_ROWS = 2;
 const BUSY = 16_384;
 /** How long a row of a tile of sixteen takes, in rows of a tile of eight: measured on SwiftShader. */
 const COST_OF_SIXTEEN = 0.78;
+
+/** One way to run the steps of a window. */
+export interface Tile {
+  /** Batch rows that an invocation computes. */
+  readonly rows: TileRows;
+  /** Whether many steps are one dispatch. */
+  readonly persistent: boolean;
+}
 
 /** Workgroups of a forward step over `units` units: four of them an invocation. */
 export function forwardWorkgroups(
@@ -32,22 +41,19 @@ export function backwardWorkgroups(
   return [foldWorkgroups(invocations, rows === 16 ? 4 : 16)[0], 1, D];
 }
 
-/**
- * Appends the steps of a layer's window with tiles of the height that was decided on. All heights add in the
- * same order.
- */
+/** Appends the steps of a layer's window in the way that was decided on. All of them add in the same order. */
 export function emitTiled(
   context: LoweringContext,
   layout: Layout,
   { family, steps }: { readonly family: string; readonly steps: number },
-  emit: (rows: TileRows) => void,
+  emit: (tile: Tile) => void,
 ): void {
   const { T, B, D, G, P, Q, attributes, variant } = layout;
-  const variants = heights(layout, context.software).map((rows): Variant => ({
-    name: `${rows} ${rows === 1 ? 'row' : 'rows'}`,
+  const variants = tilesFor(layout, context.software).map((tile): Variant => ({
+    name: `${tile.persistent ? 'persistent, ' : ''}${tile.rows} ${tile.rows === 1 ? 'row' : 'rows'}`,
     orderClass: 'fours',
     emit: () => {
-      emit(rows);
+      emit(tile);
     },
   }));
   context.choose({
@@ -55,6 +61,14 @@ export function emitTiled(
     key: `${attributes.cell} ${variant} ${D}x${B}x${G}x${P}x${Q} ${steps} of ${T}`,
     variants: variants as [Variant, ...Variant[]],
   });
+}
+
+/** The ways that could be fastest, the likeliest first. */
+function tilesFor(layout: Layout, software: boolean): Tile[] {
+  const steps = heights(layout, software).map((rows): Tile => ({ rows, persistent: false }));
+  if (!canPersist(layout)) return steps;
+  const many = persistentHeights(layout, software).map((rows): Tile => ({ rows, persistent: true }));
+  return persistsByDefault(layout, software) ? [...many, ...steps] : [...steps, ...many];
 }
 
 /** The heights that could be fastest, the likeliest first. */

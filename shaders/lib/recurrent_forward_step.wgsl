@@ -1,0 +1,47 @@
+// The entry point of one forward step a dispatch: an invocation computes one tile of lib/recurrent_forward_1.wgsl, _8
+// or _16. Where things are is what the parameters say. Workgroups: (⌈⌈B/ROWS⌉·(H/4) / WORKGROUP⌉, 1, D).
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let quads = params.hidden_quads;
+  let row0 = id.x / quads * ROWS;
+  if (row0 < params.batch) {
+    tile(id.z, row0, id.x % quads);
+  }
+}
+
+fn gates_row(direction: u32) -> u32 {
+  return params.gates_row[direction];
+}
+
+fn h_read(direction: u32) -> u32 {
+  return params.h_read[direction];
+}
+
+fn h_write(direction: u32) -> u32 {
+  return params.h_write[direction];
+}
+
+fn product_read(direction: u32) -> u32 {
+  return params.product_read[direction];
+}
+
+fn c_read(direction: u32) -> u32 {
+  return params.c_read[direction];
+}
+
+fn c_write(direction: u32) -> u32 {
+  return params.c_write[direction];
+}
+
+fn mask_row(direction: u32) -> u32 {
+  return params.mask_row[direction];
+}
+
+fn has_previous() -> bool {
+  return params.has_previous != 0u;
+}
+
+fn has_product() -> bool {
+  return params.has_product != 0u;
+}
