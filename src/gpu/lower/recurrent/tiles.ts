@@ -48,7 +48,13 @@ export function emitTiled(
   { family, steps }: { readonly family: string; readonly steps: number },
   emit: (tile: Tile) => void,
 ): void {
-  const { T, B, D, G, P, Q, attributes, variant } = layout;
+  const { T, B, D, G, P, Q, attributes, kernels, projected, variant } = layout;
+  const cell = [
+    attributes.cell,
+    ...(kernels.resetGate === null ? [] : ['reset before']),
+    ...(projected ? ['projected'] : []),
+    variant,
+  ];
   const variants = tilesFor(layout, context.software).map((tile): Variant => ({
     name: `${tile.persistent ? 'persistent, ' : ''}${tile.rows} ${tile.rows === 1 ? 'row' : 'rows'}`,
     orderClass: 'fours',
@@ -58,7 +64,7 @@ export function emitTiled(
   }));
   context.choose({
     family,
-    key: `${attributes.cell} ${variant} ${D}x${B}x${G}x${P}x${Q} ${steps} of ${T}`,
+    key: `${cell.join(' ')} ${D}x${B}x${G}x${P}x${Q} ${steps} of ${T}`,
     variants: variants as [Variant, ...Variant[]],
   });
 }
