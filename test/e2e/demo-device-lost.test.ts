@@ -33,13 +33,13 @@ it('says that the device was lost, and goes on from the step that was kept', asy
     sampleEvery: 0,
     validateEvery: 0,
   });
-  await page.click('#start');
+  await page.locator('#start').click();
   await waitForText(page, 'step', /^\d{2,} \//);
   // A pause keeps the model.
-  await page.click('#pause');
+  await page.locator('#pause').click();
   await waitForText(page, 'status', /^Held after step/);
   await page.waitForSelector('#kept li');
-  await page.click('#pause');
+  await page.locator('#pause').click();
 
   const session = await browser.target().createCDPSession();
   await session.send('Browser.crashGpuProcess').catch(() => undefined);
@@ -47,14 +47,14 @@ it('says that the device was lost, and goes on from the step that was kept', asy
   expect((await settled(page)).status).toMatch(/^The training ended with an error after step/);
   const kept = /Go on from step (\d+)/.exec(await textOf(page, 'error'))![1]!;
 
-  await page.click('#error button');
+  await page.locator('#error button').click();
   await waitForText(page, 'status', new RegExp(`is as it was after step ${kept}`));
-  await page.click('#further');
+  await page.locator('#further').click();
   await page.waitForFunction(
     (from) => parseInt(document.getElementById('step')!.textContent, 10) > from,
     { timeout: 60_000 },
     Number(kept),
   );
-  await page.click('#stop');
+  await page.locator('#stop').click();
   expect((await settled(page)).error).toBe('');
 });

@@ -50,7 +50,7 @@ function watchMainThread(): void {
 
 /** Chooses pasted text, and pastes; resolves when it was read. */
 export async function pasteText(page: Page, text: string): Promise<void> {
-  await page.click('input[value="pasted"]');
+  await page.locator('input[value="pasted"]').click();
   await page.locator('#pasted').fill(text);
   const characters = `pasted text: ${Array.from(text).length.toLocaleString('en-US')} characters`;
   await page.waitForFunction(

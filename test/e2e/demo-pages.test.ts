@@ -52,20 +52,20 @@ it('learns a series that is drawn, forecasts it, and draws other futures', async
   await drawOn(page, 'series', wave);
   await waitForText(page, 'status', /^A series of \d{3} values/);
   await fillFields(page, { steps: 60, horizon: 20, hiddenSize: 16 });
-  await page.click('#learn');
+  await page.locator('#learn').click();
   await waitForText(page, 'status', /^Learned in 60 steps/);
   const picture = (): Promise<string> =>
     page.$eval('#series', (canvas) => (canvas as HTMLCanvasElement).toDataURL());
   const before = await picture();
-  await page.click('#again');
+  await page.locator('#again').click();
   await page.waitForFunction(
     (old) => (document.getElementById('series') as HTMLCanvasElement).toDataURL() !== old,
     {},
     before,
   );
 
-  await page.click('#hide');
-  await page.click('#learn');
+  await page.locator('#hide').click();
+  await page.locator('#learn').click();
   await waitForText(page, 'status', /% of what came lay within nine tenths of the futures/);
 
   await page.locator('#numbers').fill('1 2 3');
@@ -79,7 +79,7 @@ it('learns a series that is drawn, forecasts it, and draws other futures', async
 it('learns gestures, one of them new, and tells them apart as they are drawn', async () => {
   const { page, complaints } = await openDemo(context, `${site.url}gestures.html`);
   await page.locator('#class-name').fill('Line');
-  await page.click('#add-class');
+  await page.locator('#add-class').click();
   for (const shift of [0, 0.05, -0.05]) {
     await drawOn(page, 'pad', [
       [0.5 + shift, 0.1],
@@ -87,7 +87,7 @@ it('learns gestures, one of them new, and tells them apart as they are drawn', a
     ]);
   }
   await waitForText(page, 'status', /^Line has 3 examples/);
-  await page.click('#learn');
+  await page.locator('#learn').click();
   await waitForText(page, 'status', /^Learned in/);
   const told = /(\d+) % of new variants/.exec(await textOf(page, 'status'))!;
   expect(Number(told[1])).toBeGreaterThan(85);

@@ -50,7 +50,7 @@ afterAll(async () => {
 async function write(page: Page, prompt: string, length: number): Promise<string> {
   await page.locator('#prompt').fill(prompt);
   await fillFields(page, { 'generate-temperature': 0, 'generate-length': length });
-  await page.click('#write');
+  await page.locator('#write').click();
   expect((await settled(page)).error).toBe('');
   return textOf(page, 'output');
 }
@@ -85,13 +85,13 @@ describe('a visit', () => {
   it('trains, pauses, takes a step, changes its rate, goes on, and has learned the text', async () => {
     await pasteText(page, SENTENCE.repeat(30));
     await fillFields(page, { ...SMALL, steps: 220, learningRate: 0.02, sampleEvery: 20, sampleLength: 30 });
-    await page.click('#start');
+    await page.locator('#start').click();
     await page.waitForFunction(() => document.getElementById('sample')!.textContent.length > 3);
 
-    await page.click('#pause');
+    await page.locator('#pause').click();
     await waitForText(page, 'status', /^Held after step \d+/);
     const heldAt = await textOf(page, 'step');
-    await page.click('#step-once');
+    await page.locator('#step-once').click();
     await page.waitForFunction(
       (before) => document.getElementById('step')!.textContent !== before,
       {},
@@ -103,7 +103,7 @@ describe('a visit', () => {
     await page.locator('#rate').fill('-1.8');
     expect(await textOf(page, 'rate-value')).toBe('0.016');
     expect(await page.$eval('#learningRate', (field) => (field as HTMLInputElement).value)).toBe('0.016');
-    await page.click('#pause');
+    await page.locator('#pause').click();
 
     const { status, error } = await settled(page);
     expect(error).toBe('');
@@ -120,7 +120,7 @@ describe('a visit', () => {
     expect(count).toBe(11);
     expect(await textOf(page, 'sample-step')).toBe('after step 220');
     const newest = await textOf(page, 'sample');
-    await page.click('#sample-previous');
+    await page.locator('#sample-previous').click();
     expect(await textOf(page, 'sample-step')).toBe('after step 200');
     await page.locator('#sample-choice').fill('0');
     expect(await textOf(page, 'sample-step')).toBe('after step 20');
@@ -155,29 +155,29 @@ describe('a visit', () => {
 
   it('goes on after a reload, where it was stopped', async () => {
     await fillFields(page, { steps: 100_000, sampleEvery: 0, learningRate: 0.003 });
-    await page.click('#start');
+    await page.locator('#start').click();
     await waitForText(page, 'step', /^([2-9]\d|\d{3,}) \//);
-    await page.click('#stop');
+    await page.locator('#stop').click();
     expect((await settled(page)).status).toMatch(/^Stopped after/);
     const stopped = await textOf(page, 'step');
     const written = await write(page, 'the ', 30);
 
     await page.reload();
     await page.waitForFunction(deviceIsKnown);
-    await (await page.waitForSelector('#open-last'))!.click();
+    await page.locator('#open-last').click();
     await waitForText(page, 'status', /is as it was after step/);
     expect(await textOf(page, 'step')).toBe(stopped);
     expect(await textOf(page, 'text-facts')).toContain('pasted text: 1,350 characters');
     expect(await write(page, 'the ', 30)).toBe(written);
 
-    await page.click('#further');
+    await page.locator('#further').click();
     const next = parseInt(stopped, 10) + 8;
     await page.waitForFunction(
       (wanted) => parseInt(document.getElementById('step')!.textContent, 10) >= wanted,
       {},
       next,
     );
-    await page.click('#stop');
+    await page.locator('#stop').click();
     expect((await settled(page)).error).toBe('');
   });
 
@@ -198,7 +198,7 @@ describe('a visit', () => {
             if (state === 'completed') resolve();
           });
         });
-        await page.click(`#${id}`);
+        await page.locator(`#${id}`).click();
         await finished;
       };
       await save('download');
@@ -212,7 +212,7 @@ describe('a visit', () => {
       expect(table[0]).toBe('step,seconds,train_loss,validation_loss,gradient_norm,learning_rate');
       expect(table[1]).toMatch(/^1,[\d.]+,[\d.]+,[\d.]*,[\d.]+,0.003$/);
 
-      await page.click('#reset');
+      await page.locator('#reset').click();
       await page.waitForSelector('#write:disabled');
       const input = await page.waitForSelector('input#model-file');
       await input!.uploadFile(path);
@@ -234,11 +234,11 @@ describe('a visit', () => {
   ] as const)('tells of %s', async (_name, text, fields, message) => {
     if (text === null) {
       await page.locator('#prompt').fill('Ж');
-      await page.click('#write');
+      await page.locator('#write').click();
     } else {
       await pasteText(page, text);
       await fillFields(page, { ...SMALL, steps: 2, topP: 1, ...(fields as Record<string, number>) });
-      await page.click('#start');
+      await page.locator('#start').click();
     }
     await page.waitForSelector('#error:not([hidden])');
     expect((await settled(page)).error).toContain(message);
@@ -264,7 +264,7 @@ describe('a visit', () => {
 
   it('puts settings into a link, and takes them from one', async () => {
     await fillFields(page, { hiddenSize: 48, topP: 0.9 });
-    await page.click('#copy-link');
+    await page.locator('#copy-link').click();
     await page.waitForFunction(() => location.hash !== '');
     const other = await openDemo(context, page.url());
     expect(await other.page.$eval('#hiddenSize', (field) => (field as HTMLInputElement).value)).toBe('48');
@@ -273,11 +273,11 @@ describe('a visit', () => {
   });
 
   it('scores a synthetic task by cases it has not seen', async () => {
-    await page.click('input[value="task"]');
+    await page.locator('input[value="task"]').click();
     await page.select('#task', 'reverse');
     await waitForText(page, 'text-facts', /^Reversal: [\d,]+ characters, 10 different/);
     await fillFields(page, { ...SMALL, hiddenSize: 32, topP: 1, steps: 4 });
-    await page.click('#start');
+    await page.locator('#start').click();
     await waitForText(page, 'status', /^Done after 4 steps/);
     expect(await textOf(page, 'score-exact')).toMatch(/^\d+ %$/);
     expect(await textOf(page, 'score-step')).toContain('of 20 unseen cases exactly right after step 4');
@@ -328,7 +328,7 @@ it('says that there is no WebGPU, and trains on the CPU', async () => {
     expect(await page.$eval('#backend', (choice) => (choice as HTMLSelectElement).value)).toBe('cpu');
     await pasteText(page, SENTENCE.repeat(30));
     await fillFields(page, { ...SMALL, steps: 3 });
-    await page.click('#start');
+    await page.locator('#start').click();
     await waitForText(page, 'status', /^Done after 3 steps/);
     expect((await settled(page)).error).toBe('');
   } finally {

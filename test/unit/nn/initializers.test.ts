@@ -82,12 +82,6 @@ describe('initializers', () => {
     expect(Math.abs(determinants.filter((d) => d > 0).length - 1000)).toBeLessThan(5 * Math.sqrt(500));
   });
 
-  it('orthogonal of 512×512 takes well under a second', () => {
-    const begin = performance.now();
-    make({ name: 'orthogonal', gain: 2 }, [512, 512]);
-    expect(performance.now() - begin).toBeLessThan(1000);
-  });
-
   it('identity puts its gain on the diagonal of each gate', () => {
     expect([...make('identity', [2, 3])]).toEqual([1, 0, 0, 0, 1, 0]);
     expect([...make({ name: 'identity', gain: 0.5 }, [4, 2], 1, 2)]).toEqual([
