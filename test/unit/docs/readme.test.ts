@@ -176,7 +176,9 @@ describe('numbers', () => {
     });
     const model = CharacterModel.create({ executor, characters: 'abc', cell: 'lstm', hiddenSize: 128 });
     for (const training of [true, false]) await model.describe({ sequenceLength: 64, training });
-    const [train, validate] = graphs.map((graph) => dispatchesOf(lowerGraph(graph, Infinity).program).length);
+    const count = (software: boolean): number[] =>
+      graphs.map((graph) => dispatchesOf(lowerGraph(graph, Infinity, { software }).program).length);
+    const [train, validate] = count(true);
     const said =
       /is (\d+) dispatches, which is 2T \+ (\d+), and a validation step (\d+), which is T \+ (\d+)/;
     expect(said.exec(readme)?.slice(1).map(Number)).toEqual([
@@ -185,6 +187,8 @@ describe('numbers', () => {
       validate,
       validate! - 64,
     ]);
+    const onGpu = /one dispatch each way: (\d+) and (\d+) dispatches/;
+    expect(onGpu.exec(readme)?.slice(1).map(Number)).toEqual(count(false));
     executor.dispose();
   });
 });
