@@ -217,7 +217,7 @@ describe('the command line', () => {
 function namesIn(text: string): string[] {
   const ours = text
     .replaceAll(/^```.*?^```$/gms, '')
-    .replace(/^\| There +\| Here .*?\n\n/ms, (table) => table.replaceAll(/^\|[^|\n]*\|/gm, ''));
+    .replaceAll(/^\| [^|\n]+ \| Here .*?\n\n/gms, (table) => table.replaceAll(/^\|[^|\n]*\|/gm, ''));
   const spans = [...ours.matchAll(/`([^`\n]+)`/g)].map(([, code]) => code!);
   return [...new Set(spans.filter((span) => /^[A-Za-z]{2,}$/.test(span) && /[a-z][A-Z]|^[A-Z]/.test(span)))];
 }
