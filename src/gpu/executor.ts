@@ -11,7 +11,6 @@ import type { Decisions } from './lower/choice.js';
 import { lowerGraph, type LoweredGraph } from './lower/index.js';
 import { PipelineCache } from './pipelines.js';
 import { GpuPlan, type PlanHost } from './plan.js';
-import { memoryTuningStore } from './tuning/store.js';
 import { sameOrder, Tuner, type TuningReport } from './tuning/tuner.js';
 import { toDeviceArray, VariableStore } from './variables.js';
 
@@ -58,7 +57,7 @@ export class GpuExecutor implements Executor {
     this.#tuner = new Tuner(
       { device: opened.device, pool: this.#pool, pipelines: this.#pipelines },
       {
-        store: tuningStore ?? memoryTuningStore(),
+        store: tuningStore ?? null,
         surroundings: surroundings(opened.description),
         budget: tuningBudget,
         checkUsable: () => this.#checkUsable(),
@@ -92,14 +91,17 @@ export class GpuExecutor implements Executor {
     this.#checkUsable();
     const { software } = this.#opened;
     const lower = (decisions: Decisions): LoweredGraph =>
-      lowerGraph(graph, this.#recomputeAbove, { software, decisions });
+      lowerGraph(graph, this.#recomputeAbove, { software, decisions, leftOut: this.#tuner.leftOut });
+    const known = await this.#tuner.remembered();
     if (options.decisions || this.#tuning === 'off') {
-      return this.#plan(graph, lower(new Map(Object.entries(options.decisions ?? {}))));
+      const decisions = new Map(Object.entries(options.decisions ?? {}));
+      return this.#plan(graph, () => lower(decisions));
     }
     if (this.#tuning === 'first') {
-      return this.#plan(graph, lower(await this.#tuner.decide((known) => lower(known).program)));
+      const decisions = await this.#tuner.decide((before) => lower(before).program);
+      return this.#plan(graph, () => lower(decisions));
     }
-    const plan = await this.#plan(graph, lower(await this.#tuner.remembered()));
+    const plan = await this.#plan(graph, () => lower(known));
     const tuned: Promise<void> = this.#tuneBeside(plan, lower)
       // Without it the plan goes on as it is; a device that is lost says so at the next run.
       .catch(() => undefined)
@@ -108,9 +110,10 @@ export class GpuExecutor implements Executor {
     return plan;
   }
 
-  /** Places the variables, compiles the kernels and allocates the memory. */
-  async #plan(graph: Graph, { program, groups }: LoweredGraph): Promise<GpuPlan> {
+  /** Compiles the kernels, places the variables and allocates the memory. */
+  async #plan(graph: Graph, lower: () => LoweredGraph): Promise<GpuPlan> {
     const { device } = this.#opened;
+    const { program, groups } = await this.#lowerCompiled(lower);
     device.pushErrorScope('out-of-memory');
     try {
       for (const group of groups) this.#variables.placeTogether(group);
@@ -118,10 +121,23 @@ export class GpuExecutor implements Executor {
     } finally {
       await this.#throwIfOutOfMemory(graph.name);
     }
-    // Kernels compile outside the scope: scopes nest by time, and other plans may be compiling meanwhile.
     const plan = await GpuPlan.create(this.#planHost, program);
     this.#plans.add(plan);
     return plan;
+  }
+
+  /** Lowers to kernels that compile, which go before anything is allocated. */
+  async #lowerCompiled(lower: () => LoweredGraph): Promise<LoweredGraph> {
+    for (;;) {
+      const lowered = lower();
+      try {
+        await this.#pipelines.getAll(lowered.program);
+        return lowered;
+      } catch (error) {
+        this.#checkUsable();
+        if (!this.#tuner.leaveOutFailed(lowered.program, error)) throw error;
+      }
+    }
   }
 
   get #planHost(): PlanHost {

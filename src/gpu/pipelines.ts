@@ -1,6 +1,8 @@
 /** Pipelines by kernel: compiled asynchronously, once a device. */
 import { ShaderError } from '../graph/errors.js';
 import type { Kernel } from './kernels/kernel.js';
+import { kernelName } from './lower/choice.js';
+import type { Program } from './program.js';
 
 /** A compiled kernel and the layout of its buffers. */
 export interface CompiledKernel {
@@ -43,13 +45,26 @@ export class PipelineCache {
     return compiled;
   }
 
+  /** All kernels of a program. */
+  async getAll({ packings, steps }: Program): Promise<ReadonlyMap<Kernel, CompiledKernel>> {
+    const all = [...packings.flatMap((packing) => packing.steps), ...steps];
+    const kernels = new Set(all.flatMap((step) => (step.type === 'dispatch' ? [step.kernel] : [])));
+    return new Map(
+      await Promise.all([...kernels].map(async (kernel) => [kernel, await this.get(kernel)] as const)),
+    );
+  }
+
   async #compile(kernel: Kernel): Promise<CompiledKernel> {
+    const device = this.#device;
     const layout = this.#layoutOf(kernel);
-    const module = this.#device.createShaderModule({ label: kernel.name, code: kernel.code });
+    // What is wrong with the text is told by the compiler's own messages.
+    device.pushErrorScope('validation');
+    const module = device.createShaderModule({ label: kernel.name, code: kernel.code });
+    void device.popErrorScope().catch(() => null);
     try {
-      const pipeline = await this.#device.createComputePipelineAsync({
+      const pipeline = await device.createComputePipelineAsync({
         label: kernel.name,
-        layout: this.#device.createPipelineLayout({
+        layout: device.createPipelineLayout({
           label: kernel.name,
           bindGroupLayouts: [layout, this.parameterLayout],
         }),
@@ -58,13 +73,9 @@ export class PipelineCache {
       return { pipeline, layout };
     } catch (cause) {
       const { messages } = await module.getCompilationInfo();
-      const errors = messages.filter(({ type }) => type === 'error');
-      const lines = errors.map(
-        ({ lineNum, linePos, message }) => `${kernel.file}:${lineNum}:${linePos} ${message}`,
-      );
       throw new ShaderError({
-        culprit: `kernel "${kernel.name}"`,
-        problem: `did not compile: ${lines.join('; ') || String(cause)}`,
+        culprit: kernelName(kernel),
+        problem: `did not compile: ${describeMessages(kernel, messages) || String(cause)}`,
         remedy: 'please report it with the name of the browser and the adapter',
         cause,
       });
@@ -88,4 +99,26 @@ export class PipelineCache {
     }
     return layout;
   }
+}
+
+/** Errors that are told of one kernel. */
+const MOST_MESSAGES = 3;
+/** Characters of a line that are shown. */
+const EXCERPT = 100;
+
+/** A compiler's first errors, each with the file and line it lies in, and what stands there. */
+function describeMessages(kernel: Kernel, messages: readonly GPUCompilationMessage[]): string {
+  return messages
+    .filter(({ type }) => type === 'error')
+    .slice(0, MOST_MESSAGES)
+    .map(({ lineNum, linePos, message }) => {
+      let [line, part] = [lineNum, 0];
+      const lines = kernel.parts.map(({ code }) => code.split('\n'));
+      while (line > lines[part]!.length && part + 1 < lines.length) line -= lines[part++]!.length;
+      // A line of a built shader may be all of it.
+      const begin = Math.max(0, linePos - EXCERPT / 2);
+      const text = lines[part]![line - 1]?.slice(begin, begin + EXCERPT).trim();
+      return `${kernel.parts[part]!.file}:${line}:${linePos} ${message}${text ? ` in "${text}"` : ''}`;
+    })
+    .join('; ');
 }

@@ -119,13 +119,9 @@ export class GpuPlan implements Plan {
 
   /** Compiles the kernels and allocates the buffers. */
   static async create(host: PlanHost, program: Program): Promise<GpuPlan> {
-    const steps = [...program.packings.flatMap(({ steps: packing }) => packing), ...program.steps];
-    const kernels = new Set(steps.flatMap((step) => (step.type === 'dispatch' ? [step.kernel] : [])));
-    const compiled = await Promise.all(
-      [...kernels].map(async (kernel) => [kernel, await host.pipelines.get(kernel)] as const),
-    );
+    const compiled = await host.pipelines.getAll(program);
     host.checkUsable();
-    return new GpuPlan(host, program, new Map(compiled));
+    return new GpuPlan(host, program, compiled);
   }
 
   /** `submits` may change over the first runs, see {@link SubmitCuts}. */

@@ -7,6 +7,8 @@ import type { Lifetime, Storage, View } from './memory.js';
 export interface DispatchStep {
   readonly type: 'dispatch';
   readonly kernel: Kernel;
+  /** The variant that it is part of, by `variantName`; null where there is no choice. */
+  readonly variant: string | null;
   /** In the kernel's order of bindings. */
   readonly views: readonly View[];
   readonly parameters: Readonly<Record<string, number | boolean | readonly number[]>>;

@@ -17,6 +17,9 @@ export interface Kernel<B extends Bindings = Bindings, P extends Parameters = Pa
   readonly name: string;
   /** File under `shaders/`, for messages. */
   readonly file: string;
+  /** That file and the libraries behind it. */
+  readonly parts: readonly ShaderLibrary[];
+  /** The texts of all parts, joined by line feeds. */
   readonly code: string;
   readonly bindings: B;
   readonly parameters: P;
@@ -27,7 +30,7 @@ export type ParameterValues<P extends Parameters> = {
   readonly [K in keyof P]: P[K] extends 'u32' | 'f32' ? number | boolean : readonly number[];
 };
 
-/** A file of `shaders/lib/`. */
+/** A file under `shaders/`. */
 export interface ShaderLibrary {
   readonly file: string;
   readonly code: string;
@@ -44,7 +47,8 @@ export function defineKernel<const B extends Bindings, const P extends Parameter
   readonly parameters: P;
 }): Kernel<B, P> {
   const { libraries = [], ...kernel } = description;
-  return { ...kernel, code: [kernel.code, ...libraries.map((library) => library.code)].join('\n') };
+  const parts = [kernel, ...libraries];
+  return { ...kernel, parts, code: parts.map(({ code }) => code).join('\n') };
 }
 
 const SIZES: Readonly<Record<ParameterType, number>> = {

@@ -1,5 +1,5 @@
 /** What a lowering rule works with: views of values, memory to ask for, and the list of steps it appends to. */
-import { DeviceError, LimitError } from '../../graph/errors.js';
+import { DeviceError, LimitError, ShaderError } from '../../graph/errors.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Operation } from '../../graph/operation.js';
 import type { Node, Value, Variable } from '../../graph/value.js';
@@ -12,7 +12,7 @@ import {
 } from '../kernels/kernel.js';
 import { alignUp, ALIGNMENT, type Storage, type StorageRole, type View } from '../memory.js';
 import type { DispatchStep, Packing, Step } from '../program.js';
-import type { Choice, ChoiceSite, LoweringSettings } from './choice.js';
+import { kernelName, variantName, type Choice, type ChoiceSite, type LoweringSettings } from './choice.js';
 
 /** How one operation becomes dispatches. */
 export interface LoweringRule<A = unknown> {
@@ -68,18 +68,22 @@ export class LoweringContext {
   /** Whether shaders run on the processor: for the defaults of choices. */
   readonly software: boolean;
   readonly #decisions: LoweringSettings['decisions'];
+  readonly #leftOut: LoweringSettings['leftOut'];
+  /** The one whose steps are being appended. */
+  #variant: string | null = null;
 
   /** @param nodes the nodes that will be lowered, in their order */
   constructor(
     graph: Graph,
     nodes: readonly Node[],
     recomputeAbove: number,
-    { software = false, decisions }: LoweringSettings = {},
+    { software = false, decisions, leftOut }: LoweringSettings = {},
   ) {
     this.graph = graph;
     this.recomputeAbove = recomputeAbove;
     this.software = software;
     this.#decisions = decisions;
+    this.#leftOut = leftOut;
     const consumers = new Map<Value, Node[]>();
     for (const node of nodes) {
       for (const input of node.inputs) {
@@ -283,31 +287,50 @@ export class LoweringContext {
     return to;
   }
 
-  /** Appends the steps of the variant that was decided on, or else of the first. */
+  /**
+   * Appends the steps of the variant that was decided on, or else of the first; none that is left out.
+   * @throws ShaderError where all of them are left out
+   */
   choose({ family, key, variants }: Choice): void {
     const id = `${family} ${key}`;
     const decided = this.#decisions?.get(id);
-    const variant = variants.find(({ name }) => name === decided) ?? variants[0];
+    const reason = (name: string): string | undefined => this.#leftOut?.get(variantName(family, name));
+    const offered = variants.filter(({ name }) => reason(name) === undefined);
+    const variant = offered.find(({ name }) => name === decided) ?? offered[0];
+    if (!variant) {
+      const reasons = variants.map(({ name }) => `${name}: ${reason(name)!}`);
+      throw unusable(id, `no variant works on this adapter (${reasons.join('; ')})`);
+    }
     const first = this.steps.length;
     const inPlan = this.#target === this.steps;
+    const outer = this.#variant;
+    this.#variant = variantName(family, variant.name);
     variant.emit();
+    this.#variant = outer;
     // What packs a weight runs rarely: not worth measuring.
     if (!inPlan) return;
     this.choices.push({
       id,
+      family,
       chosen: variant.name,
-      variants: variants.map(({ name, orderClass }) => ({ name, orderClass })),
+      variants: offered.map(({ name, orderClass }) => ({ name, orderClass })),
       first,
       count: this.steps.length - first,
     });
   }
 
-  /** Appends a dispatch. */
+  /**
+   * Appends a dispatch.
+   * @throws ShaderError where there is no choice and the kernel is left out, LimitError for too many workgroups
+   */
   dispatch<B extends Bindings, P extends Parameters>(
     kernel: Kernel<B, P>,
     description: DispatchDescription<B, P>,
   ): void {
     const { buffers, parameters, workgroups, label, detail = '', flops = 0 } = description;
+    const variant = this.#variant;
+    const reason = variant === null && this.#leftOut?.get(kernelName(kernel));
+    if (reason) throw unusable(kernelName(kernel), `does not work on this adapter (${reason})`);
     const names = Object.keys(kernel.bindings);
     const written = new Set(
       names.filter((name) => kernel.bindings[name] === 'read_write').map((name) => buffers[name]!.storage),
@@ -329,7 +352,17 @@ export class LoweringContext {
         remedy: 'use a smaller batch, sequence or model',
       });
     }
-    this.#target.push({ type: 'dispatch', kernel, views, parameters, workgroups, label, detail, flops });
+    this.#target.push({
+      type: 'dispatch',
+      kernel,
+      variant,
+      views,
+      parameters,
+      workgroups,
+      label,
+      detail,
+      flops,
+    });
   }
 
   /** Appends a copy of the whole of `from`. */
@@ -337,4 +370,8 @@ export class LoweringContext {
     const bytes = Math.min(from.bytes, to.bytes);
     this.#target.push({ type: 'copy', from: { ...from, bytes }, to: { ...to, bytes }, label });
   }
+}
+
+function unusable(culprit: string, problem: string): ShaderError {
+  return new ShaderError({ culprit, problem, remedy: "compute with backend: 'cpu', or on another adapter" });
 }

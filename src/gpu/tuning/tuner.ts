@@ -1,6 +1,7 @@
 /** Decides between variants by measuring them on the device at hand, and remembers. */
 import { KERNELS } from '../kernels/index.js';
-import type { ChoiceSite, Decisions } from '../lower/choice.js';
+import { ShaderError } from '../../graph/errors.js';
+import { kernelName, variantName, type ChoiceSite, type Decisions, type LeftOut } from '../lower/choice.js';
 import type { Program } from '../program.js';
 import { parseTexts, type TuningStore } from './store.js';
 import { Trial, trialBytes, TrialMemory, type TrialHost } from './trial.js';
@@ -21,7 +22,8 @@ export interface TuningReport {
 
 /** Options of {@link Tuner}. */
 export interface TunerOptions {
-  readonly store: TuningStore;
+  /** Null for none: what was found then lasts as long as the tuner. */
+  readonly store: TuningStore | null;
   /** What of the surroundings decisions depend on: adapter, driver, browser. */
   readonly surroundings: string;
   /** Milliseconds of device time for one graph. */
@@ -46,11 +48,15 @@ const MOST_BYTES = 2 ** 29;
 /** How far results of different order classes may be apart, as `max|a−b| / (1 + max|b|)`. */
 const TOLERANCE = 1e-4;
 
+/** Before the names of what is left out, in the store. */
+const LEFT_OUT = 'left out ';
+
 /** Measures variants, one graph after another. */
 export class Tuner {
   readonly #host: TrialHost;
   readonly #options: TunerOptions;
   readonly #known = new Map<string, string>();
+  readonly #leftOut = new Map<string, string>();
   readonly #reports: TuningReport[] = [];
   #loaded: Promise<void> | null = null;
   #queue: Promise<unknown> = Promise.resolve();
@@ -63,6 +69,32 @@ export class Tuner {
   /** What was measured so far. */
   get reports(): readonly TuningReport[] {
     return this.#reports;
+  }
+
+  /** What no plan may take on this device, as far as {@link remembered} has read it. */
+  get leftOut(): LeftOut {
+    return this.#leftOut;
+  }
+
+  /** Leaves variants, or kernels that have none, out from now on, here and in later sessions. */
+  async leaveOut(reasons: LeftOut): Promise<void> {
+    for (const [name, reason] of reasons) this.#leftOut.set(name, reason);
+    await this.#save(new Map([...reasons].map(([name, reason]) => [LEFT_OUT + name, reason])));
+  }
+
+  /**
+   * Leaves out the variants of a program whose kernel did not compile, in this session; a browser that forgets why
+   * may try again.
+   * @returns whether that was the error, and another program may do without
+   */
+  leaveOutFailed(program: Program, error: unknown): boolean {
+    if (!(error instanceof ShaderError)) return false;
+    const steps = [...program.packings.flatMap((packing) => packing.steps), ...program.steps];
+    const variants = steps.flatMap((step) =>
+      step.type === 'dispatch' && kernelName(step.kernel) === error.culprit ? [step.variant] : [],
+    );
+    for (const variant of variants) if (variant) this.#leftOut.set(variant, error.message);
+    return variants.length > 0 && !variants.includes(null);
   }
 
   /** What was decided before, here or in an earlier session. */
@@ -123,8 +155,10 @@ export class Tuner {
     site: ChoiceSite,
     budget: number,
   ): Promise<{ report: TuningReport | null; spent: number }> {
-    const { id, variants } = site;
-    const [standard, ...others] = variants;
+    const { id, family, variants } = site;
+    const offered = variants.filter(({ name }) => !this.#leftOut.has(variantName(family, name)));
+    const [standard, ...others] = offered;
+    if (!standard) return { report: null, spent: 0 };
     const memory = new TrialMemory(this.#host);
     const trials: Trial[] = [];
     const ratios: Record<string, number> = {};
@@ -132,9 +166,14 @@ export class Tuner {
     let spent = 0;
     const prepare = async (name: string): Promise<Trial> => {
       const program = lower(new Map([...this.#known, [id, name]]));
-      const trial = await Trial.create(this.#host, memory, program, id);
-      trials.push(trial);
-      return trial;
+      try {
+        const trial = await Trial.create(this.#host, memory, program, id);
+        trials.push(trial);
+        return trial;
+      } catch (error) {
+        this.leaveOutFailed(program, error);
+        throw error;
+      }
     };
     const untried: string[] = [];
     const timed = async (trial: Trial, times: number): Promise<number> => {
@@ -148,7 +187,7 @@ export class Tuner {
       return resultsOf(trial);
     };
     try {
-      const base = await prepare(standard!.name);
+      const base = await prepare(standard.name);
       const expected = await results(base);
       if (expected.size === 0) return { report: null, spent };
       // The first run may have waited for what the queue still held, or for the driver's compiler.
@@ -162,7 +201,7 @@ export class Tuner {
         this.#options.checkUsable();
         try {
           const trial = await prepare(name);
-          const problem = difference(await results(trial), expected, orderClass === standard!.orderClass);
+          const problem = difference(await results(trial), expected, orderClass === standard.orderClass);
           if (problem) {
             refused[name] = problem;
             continue;
@@ -180,8 +219,12 @@ export class Tuner {
       }
       if (untried.length === others.length) return { report: null, spent };
       const best = Object.entries(ratios).sort((a, b) => a[1] - b[1])[0];
-      const chosen = best && best[1] <= WORTHWHILE ? best[0] : standard!.name;
-      return { report: { id, chosen, default: standard!.name, ratios, untried, refused }, spent };
+      const chosen = best && best[1] <= WORTHWHILE ? best[0] : standard.name;
+      return { report: { id, chosen, default: standard.name, ratios, untried, refused }, spent };
+    } catch (error) {
+      // The plan will do without its kernel, or say the same.
+      if (error instanceof ShaderError) return { report: null, spent };
+      throw error;
     } finally {
       for (const trial of trials) trial.dispose();
       memory.dispose();
@@ -193,12 +236,16 @@ export class Tuner {
   }
 
   async #load(): Promise<void> {
-    const text = await this.#options.store.get(this.#key).catch(() => null);
-    for (const [id, name] of Object.entries(parseTexts(text ?? ''))) this.#known.set(id, name);
+    const text = await this.#options.store?.get(this.#key).catch(() => null);
+    for (const [key, value] of Object.entries(parseTexts(text ?? ''))) {
+      if (key.startsWith(LEFT_OUT)) this.#leftOut.set(key.slice(LEFT_OUT.length), value);
+      else this.#known.set(key, value);
+    }
   }
 
   async #save(news: ReadonlyMap<string, string>): Promise<void> {
     const { store } = this.#options;
+    if (!store) return;
     try {
       // Another tab may have found something meanwhile.
       const before = parseTexts((await store.get(this.#key)) ?? '');

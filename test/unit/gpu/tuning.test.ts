@@ -10,7 +10,7 @@ function site(id: string, chosen: string): ChoiceSite {
     { name: 'large', orderClass: 'fours' },
     { name: 'split', orderClass: 'parts' },
   ];
-  return { id, chosen, variants, first: 0, count: 1 };
+  return { id, family: 'write', chosen, variants, first: 0, count: 1 };
 }
 
 describe('a plan that has run', () => {

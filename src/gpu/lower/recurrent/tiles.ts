@@ -63,8 +63,8 @@ export function emitTiled(
     },
   }));
   context.choose({
-    family,
-    key: `${cell.join(' ')} ${D}x${B}x${G}x${P}x${Q} ${steps} of ${T}`,
+    family: `${family} ${cell.join(' ')}`,
+    key: `${D}x${B}x${G}x${P}x${Q} ${steps} of ${T}`,
     variants: variants as [Variant, ...Variant[]],
   });
 }
