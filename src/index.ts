@@ -17,6 +17,7 @@ export {
   FormatError,
   LimitError,
   NonFiniteError,
+  OutOfMemoryError,
   RnnError,
   ShaderError,
   ShapeError,

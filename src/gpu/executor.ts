@@ -1,5 +1,5 @@
 /** The GPU executor: one device, its variables, and the plans compiled for it. */
-import { DeviceError, DisposedError } from '../graph/errors.js';
+import { DeviceError, DisposedError, guardMemory, RnnError } from '../graph/errors.js';
 import type { Executor, MemoryUsage } from '../graph/executor.js';
 import type { Graph } from '../graph/graph.js';
 import { checkChoice, checkNumber } from '../graph/options.js';
@@ -11,8 +11,10 @@ import type { Decisions } from './lower/choice.js';
 import { lowerGraph, type LoweredGraph } from './lower/index.js';
 import { PipelineCache } from './pipelines.js';
 import { GpuPlan, type PlanHost } from './plan.js';
+import type { Program } from './program.js';
+import { Readback } from './readback.js';
 import { sameOrder, Tuner, type TuningReport } from './tuning/tuner.js';
-import { toDeviceArray, VariableStore } from './variables.js';
+import { toDeviceArray, VariableStore, type PackedCopy, type PackedPlacement } from './variables.js';
 
 const TUNING_MODES: readonly TuningMode[] = ['off', 'background', 'first'];
 
@@ -42,6 +44,8 @@ export class GpuExecutor implements Executor {
   readonly #tuner: Tuner;
   /** Tuning that goes on beside the work. */
   readonly #pending = new Set<Promise<void>>();
+  /** Resolves when the compilation that allocates now has what it needs. */
+  #reserving: Promise<unknown> = Promise.resolve();
   #disposed = false;
   #lost: string | null = null;
 
@@ -89,19 +93,24 @@ export class GpuExecutor implements Executor {
 
   async compile(graph: Graph, options: CompileOptions = {}): Promise<GpuPlan> {
     this.#checkUsable();
+    const variables = [...graph.reads.keys(), ...graph.updates.map(({ variable }) => variable)];
+    return this.#variables.watching(variables, (check) => this.#compile(graph, options, check));
+  }
+
+  async #compile(graph: Graph, options: CompileOptions, check: () => void): Promise<GpuPlan> {
     const { software } = this.#opened;
     const lower = (decisions: Decisions): LoweredGraph =>
       lowerGraph(graph, this.#recomputeAbove, { software, decisions, leftOut: this.#tuner.leftOut });
     const known = await this.#tuner.remembered();
     if (options.decisions || this.#tuning === 'off') {
       const decisions = new Map(Object.entries(options.decisions ?? {}));
-      return this.#plan(graph, () => lower(decisions));
+      return this.#plan(() => lower(decisions), check);
     }
     if (this.#tuning === 'first') {
       const decisions = await this.#tuner.decide((before) => lower(before).program);
-      return this.#plan(graph, () => lower(decisions));
+      return this.#plan(() => lower(decisions), check);
     }
-    const plan = await this.#plan(graph, () => lower(known));
+    const plan = await this.#plan(() => lower(known), check);
     const tuned: Promise<void> = this.#tuneBeside(plan, lower)
       // Without it the plan goes on as it is; a device that is lost says so at the next run.
       .catch(() => undefined)
@@ -110,18 +119,9 @@ export class GpuExecutor implements Executor {
     return plan;
   }
 
-  /** Compiles the kernels, places the variables and allocates the memory. */
-  async #plan(graph: Graph, lower: () => LoweredGraph): Promise<GpuPlan> {
-    const { device } = this.#opened;
-    const { program, groups } = await this.#lowerCompiled(lower);
-    device.pushErrorScope('out-of-memory');
-    try {
-      for (const group of groups) this.#variables.placeTogether(group);
-      this.#variables.ensure(program.variables.map(({ variable }) => variable!));
-    } finally {
-      await this.#throwIfOutOfMemory(graph.name);
-    }
-    const plan = await GpuPlan.create(this.#planHost, program);
+  /** Compiles the kernels and allocates the memory: all of it, or none. */
+  async #plan(lower: () => LoweredGraph, check: () => void): Promise<GpuPlan> {
+    const plan = await this.#createPlan(await this.#lowerCompiled(lower), check);
     this.#plans.add(plan);
     return plan;
   }
@@ -140,15 +140,57 @@ export class GpuExecutor implements Executor {
     }
   }
 
-  get #planHost(): PlanHost {
-    return {
+  #createPlan({ program, groups }: LoweredGraph, check: () => void): Promise<GpuPlan> {
+    const checkAll = (): void => {
+      this.#checkUsable();
+      check();
+    };
+    const host: PlanHost = {
       device: this.#opened.device,
       pool: this.#pool,
       pipelines: this.#pipelines,
       variables: this.#variables,
       checkUsable: () => this.#checkUsable(),
+      reserve: (work, use) => this.#reserve(program, groups, checkAll, work, use),
       onDispose: (disposed: GpuPlan) => this.#plans.delete(disposed),
     };
+    return GpuPlan.create(host, program);
+  }
+
+  /** One at a time, as each must know where the one before has put the variables. */
+  async #reserve<R>(
+    { name, variables, packings }: Program,
+    groups: LoweredGraph['groups'],
+    check: () => void,
+    work: () => R,
+    use: (reserved: R, packed: readonly PackedCopy[]) => void,
+  ): Promise<void> {
+    const store = this.#variables;
+    const turn = this.#reserving.then(async () => {
+      check();
+      const places = variables.map(({ variable }) => variable!);
+      const copies = packings.map(({ storage: { variables: of, packing, bytes } }) => {
+        return { variables: of!, packing: packing!, bytes };
+      });
+      let packed: PackedPlacement | undefined;
+      const allocate = () => {
+        const place = store.place(groups, places);
+        packed = store.placePacked(copies);
+        return { place, packed, reserved: work() };
+      };
+      try {
+        await this.#pool.reserve(`plan "${name}"`, allocate, (allocated) => {
+          check();
+          allocated.place.commit();
+          use(allocated.reserved, allocated.packed.commit());
+        });
+      } catch (error) {
+        packed?.cancel();
+        throw error;
+      }
+    });
+    this.#reserving = turn.catch(() => undefined);
+    await turn;
   }
 
   /** Measures, and then exchanges the variants of a plan that give the same bits. */
@@ -157,7 +199,9 @@ export class GpuExecutor implements Executor {
     const decisions = await this.#tuner.decide((known) => lower(known).program, gone);
     const allowed = sameOrder(plan.choices, decisions);
     if (gone() || plan.choices.every(({ id, chosen }) => allowed.get(id) === chosen)) return;
-    const successor = await GpuPlan.create(this.#planHost, lower(allowed).program);
+    const lowered = lower(allowed);
+    const variables = lowered.program.variables.map(({ variable }) => variable!);
+    const successor = await this.#variables.watching(variables, (check) => this.#createPlan(lowered, check));
     if (gone()) successor.dispose();
     else plan.replaceBy(successor);
   }
@@ -175,22 +219,22 @@ export class GpuExecutor implements Executor {
   async read(variable: Variable): Promise<HostArray> {
     this.#checkUsable();
     const { device } = this.#opened;
-    this.#variables.ensure([variable]);
-    const { buffer, offset } = this.#variables.locate(variable);
-    const bytes = variable.size * 4;
-    const staging = this.#pool.takeStaging(bytes);
-    const encoder = device.createCommandEncoder({ label: `read ${variable.name}` });
-    encoder.copyBufferToBuffer(buffer, offset, staging, 0, bytes);
-    device.queue.submit([encoder.finish()]);
-    try {
-      await staging.mapAsync(GPUMapMode.READ, 0, bytes);
-    } catch (cause) {
-      this.#checkUsable();
-      throw new DeviceError({ culprit: `variable "${variable.name}"`, problem: 'could not be read', cause });
+    const culprit = `variable "${variable.name}"`;
+    if (!this.#variables.has(variable)) {
+      return guardMemory(culprit, () => this.#variables.begin(variable).slice());
     }
-    const copy = staging.getMappedRange(0, bytes).slice(0);
-    staging.unmap();
-    this.#pool.returnStaging(staging);
+    const bytes = variable.size * 4;
+    const readback = new Readback(device, this.#pool, bytes, culprit);
+    const encoder = device.createCommandEncoder({ label: `read ${variable.name}` });
+    readback.submit(encoder, [{ ...this.#variables.locate(variable), bytes }]);
+    let copy: ArrayBuffer;
+    try {
+      copy = await readback.arrive();
+    } catch (cause) {
+      if (cause instanceof RnnError) throw cause;
+      this.#checkUsable();
+      throw new DeviceError({ culprit, problem: 'could not be read', cause });
+    }
     return variable.dtype === 'int32' ? new Int32Array(copy) : new Float32Array(copy);
   }
 
@@ -240,16 +284,6 @@ export class GpuExecutor implements Executor {
       culprit: this.description,
       problem: `the device was lost (${this.#lost})`,
       remedy: 'create a new executor and restore the model from its last save',
-    });
-  }
-
-  async #throwIfOutOfMemory(name: string): Promise<void> {
-    const error = await this.#opened.device.popErrorScope();
-    if (!error) return;
-    throw new DeviceError({
-      culprit: `plan "${name}"`,
-      problem: `the device is out of memory: ${error.message}`,
-      remedy: 'use a smaller batch, sequence or model, or dispose of what is not needed',
     });
   }
 }

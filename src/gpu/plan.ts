@@ -1,5 +1,5 @@
 /** A lowered graph made ready on a device: replaying it writes the inputs, encodes the list and submits it. */
-import { ArgumentError, DisposedError, ShapeError } from '../graph/errors.js';
+import { ArgumentError, DisposedError, RnnError, ShapeError } from '../graph/errors.js';
 import { HISTORY_CAPACITY } from '../graph/executor.js';
 import type {
   Feed,
@@ -20,8 +20,9 @@ import { planMemory, type Lifetime, type MemoryLayout, type Storage, type View }
 import { PARAMETER_BYTES, type CompiledKernel, type PipelineCache } from './pipelines.js';
 import { groupProgram, profileGroups, type ProfileEntry } from './profile.js';
 import { dispatchesOf, lifetimesOf, type DispatchStep, type Program } from './program.js';
+import { Readback, type Region } from './readback.js';
 import { SubmitCuts } from './submit-cuts.js';
-import type { VariableStore } from './variables.js';
+import type { PackedCopy, VariableStore } from './variables.js';
 
 /** What a plan needs of its executor. */
 export interface PlanHost {
@@ -31,17 +32,24 @@ export interface PlanHost {
   readonly variables: VariableStore;
   /** Throws where the executor is disposed or its device is lost. */
   checkUsable(): void;
+  /**
+   * Lets `work` allocate, see {@link BufferPool.reserve}, and what the plan needs of variables besides; `use`
+   * then takes it into use. One plan after another.
+   */
+  reserve<R>(work: () => R, use: (reserved: R, packed: readonly PackedCopy[]) => void): Promise<void>;
   /** Called once, when the plan is disposed. */
   onDispose(plan: GpuPlan): void;
 }
 
 /** One output to bring to the host, and where its bytes are in the readback. */
-interface Readback {
+interface OutputPart {
   readonly name: string;
   readonly offset: number;
   readonly size: number;
   readonly dtype: 'float32' | 'int32';
 }
+
+type CompiledKernels = ReadonlyMap<DispatchStep['kernel'], CompiledKernel>;
 
 /** A plan on the GPU. */
 export class GpuPlan implements Plan {
@@ -50,11 +58,12 @@ export class GpuPlan implements Plan {
   readonly #done = (): Promise<unknown> => this.#host.device.queue.onSubmittedWorkDone();
   readonly #host: PlanHost;
   #program: Program;
-  #kernels: ReadonlyMap<DispatchStep['kernel'], CompiledKernel>;
+  #kernels: CompiledKernels;
   #memory: MemoryLayout;
   #lifetimes: ReadonlyMap<Storage, Lifetime>;
   #buffers: readonly PooledBuffer[];
-  #parameters: GPUBuffer;
+  #packed: readonly PackedCopy[];
+  #parameters: PooledBuffer;
   #parameterGroup: GPUBindGroup;
   readonly #updated: readonly Variable[];
   readonly #histories: readonly string[];
@@ -78,36 +87,28 @@ export class GpuPlan implements Plan {
   private constructor(
     host: PlanHost,
     program: Program,
-    kernels: ReadonlyMap<DispatchStep['kernel'], CompiledKernel>,
+    kernels: CompiledKernels,
+    memory: ReservedMemory,
+    packed: readonly PackedCopy[],
   ) {
+    this.#packed = packed;
     this.#host = host;
     this.#program = program;
     this.#kernels = kernels;
-    this.#lifetimes = lifetimesOf(program);
-    this.#memory = planMemory(this.#lifetimes, program.steps.length);
-    const buffers: PooledBuffer[] = [];
-    const histories = [...program.outputs].filter(([, { history }]) => history).map(([name]) => name);
-    this.#histories = histories;
-    try {
-      for (const [index, bytes] of this.#memory.buffers.entries()) {
-        buffers.push(host.pool.allocate(bytes, `${program.name} ${index}`));
-      }
-      this.#historyBuffer =
-        histories.length > 0
-          ? host.pool.allocate(HISTORY_CAPACITY * histories.length * 4, `${program.name} history`)
-          : null;
-    } catch (error) {
-      for (const buffer of buffers) host.pool.free(buffer);
-      throw error;
-    }
-    this.#buffers = buffers;
+    this.#lifetimes = memory.lifetimes;
+    this.#memory = memory.layout;
+    this.#buffers = memory.buffers;
+    this.#parameters = memory.parameters;
+    this.#historyBuffer = memory.history;
+    this.#histories = historiesOf(program);
     this.#updated = program.updated.map(({ variable }) => variable!);
-    [this.#parameters, this.#parameterGroup] = this.#uploadParameters();
+    this.#parameterGroup = this.#uploadParameters(memory.parameterData);
+    if (memory.staging) host.pool.returnStaging(memory.staging);
     const dispatches = dispatchesOf(program);
     this.#cuts = SubmitCuts.of(program);
     this.#figures = {
       dispatches: dispatches.length,
-      bytes: buffers.reduce((sum, { bytes }) => sum + bytes, 0),
+      bytes: memory.buffers.reduce((sum, { bytes }) => sum + bytes, 0),
       flops: dispatches.reduce((sum, { flops }) => sum + flops, 0),
     };
     for (const { view } of program.inputs.values()) {
@@ -117,11 +118,15 @@ export class GpuPlan implements Plan {
     }
   }
 
-  /** Compiles the kernels and allocates the buffers. */
+  /** Compiles the kernels and allocates the buffers: all of them, or none. */
   static async create(host: PlanHost, program: Program): Promise<GpuPlan> {
     const compiled = await host.pipelines.getAll(program);
-    host.checkUsable();
-    return new GpuPlan(host, program, compiled);
+    let plan: GpuPlan | undefined;
+    await host.reserve(
+      () => reserveMemory(host.pool, program),
+      (memory, packed) => (plan = new GpuPlan(host, program, compiled, memory, packed)),
+    );
+    return plan!;
   }
 
   /** `submits` may change over the first runs, see {@link SubmitCuts}. */
@@ -134,8 +139,16 @@ export class GpuPlan implements Plan {
     this.#succeed();
     const { device, variables } = this.#host;
     if (this.#epoch !== variables.epoch) this.#bind();
-    const foreign = this.#writeInputs(feeds);
     const wanted = this.#wanted(options.read ?? []);
+    // Before anything is written: it may find that there is no memory.
+    const readback = this.#takeReadback(wanted, options.history ?? false);
+    let foreign: readonly { buffer: GPUBuffer; view: View }[];
+    try {
+      foreign = this.#writeInputs(feeds);
+    } catch (error) {
+      readback?.cancel();
+      throw error;
+    }
     let encoder = device.createCommandEncoder({ label: this.#program.name });
     this.#copyForeign(encoder, foreign);
     let steps = new StepEncoder(encoder, this.#parameterGroup);
@@ -152,12 +165,12 @@ export class GpuPlan implements Plan {
       first = end;
     }
     this.#recordHistory(encoder);
-    const readback = this.#encodeReadback(encoder, wanted, options.history ?? false);
-    device.queue.submit([encoder.finish()]);
+    const result = readback ? this.#readBack(encoder, readback, wanted, options.history ?? false) : null;
+    if (!result) device.queue.submit([encoder.finish()]);
     this.#cuts.watch(this.#done);
     if (this.#retired) this.#retire();
     variables.touch(this.#updated);
-    return readback ? readback() : EMPTY_RESULT;
+    return result ?? EMPTY_RESULT;
   }
 
   /**
@@ -211,7 +224,7 @@ export class GpuPlan implements Plan {
     if (!successor) return;
     this.#successor = null;
     this.#retire();
-    const [buffers, parameters] = [this.#buffers, this.#parameters];
+    const [buffers, parameters, packed] = [this.#buffers, this.#parameters, this.#packed];
     this.#figures = successor.#figures;
     this.#cuts = successor.#cuts;
     this.#program = successor.#program;
@@ -219,12 +232,14 @@ export class GpuPlan implements Plan {
     this.#memory = successor.#memory;
     this.#lifetimes = successor.#lifetimes;
     this.#buffers = successor.#buffers;
+    this.#packed = successor.#packed;
     this.#parameters = successor.#parameters;
     this.#parameterGroup = successor.#parameterGroup;
     this.#scalarBytes = successor.#scalarBytes;
     this.#epoch = -1;
     successor.#buffers = buffers;
     successor.#parameters = parameters;
+    successor.#packed = packed;
     this.#retired = successor;
   }
 
@@ -255,7 +270,8 @@ export class GpuPlan implements Plan {
     this.#retire();
     for (const buffer of this.#buffers) this.#host.pool.free(buffer);
     if (this.#historyBuffer) this.#host.pool.free(this.#historyBuffer);
-    this.#parameters.destroy();
+    this.#host.pool.free(this.#parameters);
+    this.#host.variables.leave(this.#packed);
     this.#steps = [];
     this.#packings = [];
     this.#host.onDispose(this);
@@ -272,35 +288,18 @@ export class GpuPlan implements Plan {
   }
 
   /** All parameters of all dispatches, written once. */
-  #uploadParameters(): [GPUBuffer, GPUBindGroup] {
+  #uploadParameters(data: DataView<ArrayBuffer>): GPUBindGroup {
     const { device, pipelines } = this.#host;
-    const dispatches = this.#dispatches();
-    const bytes = Math.max(1, dispatches.length) * PARAMETER_BYTES;
-    const data = new DataView(new ArrayBuffer(bytes));
-    dispatches.forEach(({ kernel, parameters }, i) => {
+    const buffer = this.#parameters.gpu;
+    parametrized(this.#program).forEach(({ kernel, parameters }, i) => {
       writeParameters(kernel, parameters as ParameterValues<Parameters>, data, i * PARAMETER_BYTES);
     });
-    const label = `${this.#program.name} parameters`;
-    const buffer = device.createBuffer({
-      label,
-      size: bytes,
-      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-    });
     device.queue.writeBuffer(buffer, 0, data.buffer);
-    const group = device.createBindGroup({
-      label,
+    return device.createBindGroup({
+      label: `${this.#program.name} parameters`,
       layout: pipelines.parameterLayout,
       entries: [{ binding: 0, resource: { buffer, size: PARAMETER_BYTES } }],
     });
-    return [buffer, group];
-  }
-
-  /** Packings first, then the steps; the order of their parameters. */
-  #dispatches(): DispatchStep[] {
-    return [
-      ...this.#program.packings.flatMap(({ steps }) => steps),
-      ...this.#program.steps.filter((step): step is DispatchStep => step.type === 'dispatch'),
-    ];
   }
 
   /** Makes every bind group; again only when variables have moved. */
@@ -365,7 +364,7 @@ export class GpuPlan implements Plan {
       return { buffer: place.buffer, offset: place.offset + offset };
     }
     if (storage.role === 'packed') {
-      return { buffer: variables.packedBuffer(storage.variables!, storage.packing!, storage.bytes), offset };
+      return { buffer: variables.packedBuffer(storage.variables!, storage.packing!), offset };
     }
     return { buffer: this.#buffers[this.#memory.assignment.get(storage)!]!.gpu, offset };
   }
@@ -435,13 +434,13 @@ export class GpuPlan implements Plan {
     });
   }
 
-  #wanted(names: readonly string[]): Readback[] {
+  #wanted(names: readonly string[]): OutputPart[] {
     let offset = 0;
     return names.map((name) => {
       const { size, dtype } = this.#output(name);
-      const readback = { name, offset, size, dtype };
+      const part = { name, offset, size, dtype };
       offset += size * 4;
-      return readback;
+      return part;
     });
   }
 
@@ -456,59 +455,118 @@ export class GpuPlan implements Plan {
     this.#runs++;
   }
 
-  /** Copies what was asked for into a mappable buffer; the function it returns waits for it. */
-  #encodeReadback(
-    encoder: GPUCommandEncoder,
-    wanted: readonly Readback[],
-    history: boolean,
-  ): (() => Promise<RunResult>) | null {
-    const count = history ? this.#histories.length : 0;
-    if (wanted.length === 0 && count === 0) return null;
+  #takeReadback(wanted: readonly OutputPart[], history: boolean): Readback | null {
+    const { device, pool } = this.#host;
     const outputBytes = wanted.reduce((sum, { size }) => sum + size * 4, 0);
-    const historyBytes = count * HISTORY_CAPACITY * 4;
-    const { pool } = this.#host;
-    const staging = pool.takeStaging(outputBytes + historyBytes);
-    for (const { name, offset, size } of wanted) {
-      const from = this.#resolve(this.#output(name).view);
-      encoder.copyBufferToBuffer(from.buffer, from.offset, staging, offset, size * 4);
-    }
-    if (count > 0)
-      encoder.copyBufferToBuffer(this.#historyBuffer!.gpu, 0, staging, outputBytes, historyBytes);
+    const bytes = outputBytes + (history ? (this.#historyBuffer?.used ?? 0) : 0);
+    return bytes > 0 ? new Readback(device, pool, bytes, `plan "${this.#program.name}"`) : null;
+  }
+
+  /** Submits, with copies of what was asked for, which the promise brings. */
+  #readBack(
+    encoder: GPUCommandEncoder,
+    readback: Readback,
+    wanted: readonly OutputPart[],
+    history: boolean,
+  ): Promise<RunResult> {
+    const count = history ? this.#histories.length : 0;
+    const regions: Region[] = wanted.map(({ name, size }) => {
+      return { ...this.#resolve(this.#output(name).view), bytes: size * 4 };
+    });
+    const ring = this.#historyBuffer;
+    if (count > 0) regions.push({ buffer: ring!.gpu, offset: 0, bytes: ring!.used });
+    readback.submit(encoder, regions);
     const runs = this.#runs;
     const first = Math.max(this.#historyRead, runs - HISTORY_CAPACITY);
     if (count > 0) this.#historyRead = runs;
-    return async () => {
-      try {
-        await staging.mapAsync(GPUMapMode.READ, 0, outputBytes + historyBytes);
-      } catch (cause) {
-        // A lost device says more than a failed map.
-        this.#host.checkUsable();
-        throw new DisposedError({
-          culprit: `plan "${this.#program.name}"`,
-          problem: 'was disposed before its results arrived',
-          remedy: 'await the run before disposing',
-          cause,
-        });
-      }
-      const bytes = staging.getMappedRange(0, outputBytes + historyBytes).slice(0);
-      staging.unmap();
-      pool.returnStaging(staging);
-      const outputs: Record<string, HostArray> = {};
-      for (const { name, offset, size, dtype } of wanted) {
-        outputs[name] =
-          dtype === 'int32' ? new Int32Array(bytes, offset, size) : new Float32Array(bytes, offset, size);
-      }
-      const rows = count > 0 ? new Float32Array(bytes, outputBytes) : null;
-      const histories: Record<string, Float32Array> = {};
-      for (let i = 0; i < count; i++) {
-        histories[this.#histories[i]!] = Float32Array.from(
-          { length: runs - first },
-          (_, k) => rows![((first + k) % HISTORY_CAPACITY) * count + i]!,
-        );
-      }
-      return { outputs, history: histories };
-    };
+    return this.#arrival(readback, wanted, { count, first, runs });
   }
+
+  async #arrival(
+    readback: Readback,
+    wanted: readonly OutputPart[],
+    { count, first, runs }: { readonly count: number; readonly first: number; readonly runs: number },
+  ): Promise<RunResult> {
+    let bytes: ArrayBuffer;
+    try {
+      bytes = await readback.arrive();
+    } catch (cause) {
+      if (count > 0) this.#historyRead = Math.min(this.#historyRead, first);
+      if (cause instanceof RnnError) throw cause;
+      // A lost device says more than a failed map.
+      this.#host.checkUsable();
+      throw new DisposedError({
+        culprit: `plan "${this.#program.name}"`,
+        problem: 'was disposed before its results arrived',
+        remedy: 'await the run before disposing',
+        cause,
+      });
+    }
+    const outputs: Record<string, HostArray> = {};
+    let end = 0;
+    for (const { name, offset, size, dtype } of wanted) {
+      outputs[name] =
+        dtype === 'int32' ? new Int32Array(bytes, offset, size) : new Float32Array(bytes, offset, size);
+      end = offset + size * 4;
+    }
+    const rows = count > 0 ? new Float32Array(bytes, end) : null;
+    const histories: Record<string, Float32Array> = {};
+    for (let i = 0; i < count; i++) {
+      histories[this.#histories[i]!] = Float32Array.from(
+        { length: runs - first },
+        (_, k) => rows![((first + k) % HISTORY_CAPACITY) * count + i]!,
+      );
+    }
+    return { outputs, history: histories };
+  }
+}
+
+/** What a plan has allocated before it is made. */
+interface ReservedMemory {
+  readonly lifetimes: ReadonlyMap<Storage, Lifetime>;
+  readonly layout: MemoryLayout;
+  readonly buffers: readonly PooledBuffer[];
+  readonly history: PooledBuffer | null;
+  readonly parameters: PooledBuffer;
+  readonly parameterData: DataView<ArrayBuffer>;
+  /** To read results back into, so that the first runs need allocate nothing. */
+  readonly staging: PooledBuffer | null;
+}
+
+/** Results larger than this are allocated for when they are asked for. */
+const STAGED_BYTES = 1 << 20;
+
+function reserveMemory(pool: BufferPool, program: Program): ReservedMemory {
+  const { name, outputs } = program;
+  const lifetimes = lifetimesOf(program);
+  const layout = planMemory(lifetimes, program.steps.length);
+  const historyBytes = HISTORY_CAPACITY * historiesOf(program).length * 4;
+  let results = historyBytes;
+  for (const { size } of outputs.values()) results += size * 4;
+  const staged = results <= STAGED_BYTES ? results : historyBytes;
+  const { UNIFORM, COPY_DST } = GPUBufferUsage;
+  const parameterBytes = Math.max(1, parametrized(program).length) * PARAMETER_BYTES;
+  return {
+    lifetimes,
+    layout,
+    buffers: layout.buffers.map((bytes, index) => pool.allocate(bytes, `${name} ${index}`)),
+    history: historyBytes > 0 ? pool.allocate(historyBytes, `${name} history`) : null,
+    parameters: pool.allocate(parameterBytes, `${name} parameters`, UNIFORM | COPY_DST),
+    parameterData: new DataView(new ArrayBuffer(parameterBytes)),
+    staging: staged > 0 ? pool.allocateStaging(staged) : null,
+  };
+}
+
+function historiesOf({ outputs }: Program): string[] {
+  return [...outputs].filter(([, { history }]) => history).map(([name]) => name);
+}
+
+/** Packings first, then the steps: the order of their parameters. */
+function parametrized({ packings, steps }: Program): DispatchStep[] {
+  return [
+    ...packings.flatMap((packing) => packing.steps),
+    ...steps.filter((step): step is DispatchStep => step.type === 'dispatch'),
+  ];
 }
 
 const EMPTY_RESULT: Promise<RunResult> = Promise.resolve({ outputs: {}, history: {} });

@@ -10,10 +10,15 @@ interface Arena {
   tenants: number;
 }
 
-interface PackedCopy {
+/** A rearranged copy of variables, as long as a plan uses it. */
+export interface PackedCopy {
   readonly buffer: PooledBuffer;
   /** The sum of the variables' versions it was made from; -1 before the first time. */
   version: number;
+  /** Plans that use it. */
+  users: number;
+  /** Where it is found, once in use. */
+  home: { readonly copies: Map<string, PackedCopy>; readonly key: string } | null;
 }
 
 interface Slot {
@@ -33,11 +38,40 @@ export interface Location {
   readonly offset: number;
 }
 
+/** A packed copy that a plan needs. */
+export interface PackedStorage {
+  readonly variables: readonly Variable[];
+  readonly packing: string;
+  readonly bytes: number;
+}
+
+/** Memory that has been allocated and waits to be used. */
+export interface Placement {
+  /** Takes it into use, once it is known to be there. */
+  commit(): void;
+}
+
+/** As {@link Placement}, for packed copies. */
+export interface PackedPlacement {
+  commit(): readonly PackedCopy[];
+  cancel(): void;
+}
+
+interface Watch {
+  readonly variables: ReadonlySet<Variable>;
+  released: Variable | null;
+}
+
+type DeviceArray = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
+
 /** Keeps the device copies of variables. */
 export class VariableStore {
   readonly #device: GPUDevice;
   readonly #pool: BufferPool;
   readonly #slots = new Map<Variable, Slot>();
+  /** What variables without a place were given to begin with. */
+  readonly #waiting = new Map<Variable, DeviceArray>();
+  readonly #watches = new Set<Watch>();
   #epoch = 0;
   #nextId = 0;
 
@@ -55,41 +89,66 @@ export class VariableStore {
     return this.#slots.has(variable);
   }
 
-  /** Gives each variable that has none a place of its own, with its initial value. */
-  ensure(variables: Iterable<Variable>): void {
-    for (const variable of variables) if (!this.#slots.has(variable)) this.placeTogether([variable]);
+  /** The numbers that a variable without a place begins with, whenever it gets one. */
+  begin(variable: Variable): DeviceArray {
+    const numbers = this.#first(variable);
+    this.#waiting.set(variable, numbers);
+    return numbers;
+  }
+
+  #first(variable: Variable): DeviceArray {
+    return this.#waiting.get(variable) ?? toDeviceArray(variable, variable.initialValue());
   }
 
   /**
-   * Puts variables side by side in this order, each on an offset that is a multiple of the alignment, so that
-   * one binding covers them all. Those placed elsewhere move with their values; padding is zero.
+   * Allocates what these variables need: each group side by side in its order, each variable on an offset that is a
+   * multiple of the alignment, so that one binding covers the group; each of the others in a place of its own.
+   * Within {@link BufferPool.reserve}; nothing has changed before {@link Placement.commit}. One at a time.
+   * @param groups in which those placed elsewhere move with their values; padding is zero
    */
-  placeTogether(variables: readonly Variable[]): void {
-    if (this.#areTogether(variables)) return;
-    const bytes = variables.reduce((sum, variable) => sum + alignUp(variable.size * 4), 0);
-    // Before initial values are computed, which takes as much memory again on the host.
-    checkBytes(this.#device, bytes, variables.length === 1 ? variables[0]!.name : 'all parameters');
-    const initial = variables.map((v) => (this.#slots.has(v) ? null : toDeviceArray(v, v.initialValue())));
-    const arena: Arena = {
-      buffer: this.#pool.allocate(bytes, variables.length === 1 ? variables[0]!.name : 'variables'),
-      tenants: variables.length,
+  place(groups: readonly (readonly Variable[])[], others: readonly Variable[]): Placement {
+    const grouped = new Set(groups.flat());
+    const single = others.filter((variable) => !grouped.has(variable) && !this.#slots.has(variable));
+    const lists = [...groups.filter((group) => !this.#areTogether(group)), ...single.map((one) => [one])];
+    const arenas = lists.map((variables) => {
+      const label = variables.length === 1 ? variables[0]!.name : 'all parameters';
+      const bytes = variables.reduce((sum, variable) => sum + alignUp(variable.size * 4), 0);
+      // Before initial values are computed, which takes as much memory again on the host.
+      checkBytes(this.#device, bytes, label);
+      const first = variables.map((one) => (this.#slots.has(one) ? undefined : this.#first(one)));
+      return { variables, first, buffer: this.#pool.allocate(bytes, label) };
+    });
+    return {
+      commit: () => {
+        for (const { variables, first, buffer } of arenas) {
+          // As one of the groups before may have done.
+          if (this.#areTogether(variables)) this.#pool.free(buffer);
+          else this.#settle(variables, first, buffer);
+        }
+      },
     };
+  }
+
+  /** Gives the variables of an arena their places and numbers there. */
+  #settle(
+    variables: readonly Variable[],
+    first: readonly (DeviceArray | undefined)[],
+    buffer: PooledBuffer,
+  ): void {
+    const arena: Arena = { buffer, tenants: variables.length };
     const encoder = this.#device.createCommandEncoder({ label: 'place variables' });
     let offset = 0;
     variables.forEach((variable, i) => {
+      const bytes = variable.size * 4;
       const slot = this.#slots.get(variable);
       if (slot) {
-        encoder.copyBufferToBuffer(
-          slot.arena.buffer.gpu,
-          slot.offset,
-          arena.buffer.gpu,
-          offset,
-          variable.size * 4,
-        );
+        encoder.copyBufferToBuffer(slot.arena.buffer.gpu, slot.offset, buffer.gpu, offset, bytes);
       } else {
-        this.#device.queue.writeBuffer(arena.buffer.gpu, offset, initial[i]!);
+        // It may have been written, read or released since.
+        const numbers = this.#waiting.get(variable) ?? first[i] ?? this.#first(variable);
+        this.#device.queue.writeBuffer(buffer.gpu, offset, numbers);
       }
-      offset += alignUp(variable.size * 4);
+      offset += alignUp(bytes);
     });
     this.#device.queue.submit([encoder.finish()]);
     offset = 0;
@@ -100,14 +159,9 @@ export class VariableStore {
         slot.arena = arena;
         slot.offset = offset;
       } else {
-        this.#slots.set(variable, {
-          variable,
-          id: this.#nextId++,
-          arena,
-          offset,
-          version: 0,
-          packed: new Map(),
-        });
+        const id = this.#nextId++;
+        this.#slots.set(variable, { variable, id, arena, offset, version: 0, packed: new Map() });
+        this.#waiting.delete(variable);
       }
       offset += alignUp(variable.size * 4);
     }
@@ -131,10 +185,15 @@ export class VariableStore {
     return { buffer: slot.arena.buffer.gpu, offset: slot.offset };
   }
 
+  /** A variable that no plan has met yet keeps its numbers on the host. */
   write(variable: Variable, data: HostArray): void {
-    this.ensure([variable]);
-    const slot = this.#slot(variable);
-    this.#device.queue.writeBuffer(slot.arena.buffer.gpu, slot.offset, toDeviceArray(variable, data));
+    const numbers = toDeviceArray(variable, data);
+    const slot = this.#slots.get(variable);
+    if (!slot) {
+      this.#waiting.set(variable, numbers === data ? numbers.slice() : numbers);
+      return;
+    }
+    this.#device.queue.writeBuffer(slot.arena.buffer.gpu, slot.offset, numbers);
     slot.version++;
   }
 
@@ -143,21 +202,54 @@ export class VariableStore {
     for (const variable of variables) this.#slot(variable).version++;
   }
 
-  /** The buffer of a packed copy, made when first asked for. The first variable owns it. */
-  packedBuffer(variables: readonly Variable[], packing: string, bytes: number): GPUBuffer {
-    const { packed } = this.#slot(variables[0]!);
-    const key = this.#packingKey(variables, packing);
-    let copy = packed.get(key);
-    if (!copy) {
-      copy = { buffer: this.#pool.allocate(bytes, `${variables[0]!.name} (${packing})`), version: -1 };
-      packed.set(key, copy);
+  /**
+   * Holds the packed copies that are there and allocates the others; the first variable owns each. As
+   * {@link place}, to be committed after that, and let go with {@link leave}.
+   */
+  placePacked(storages: readonly PackedStorage[]): PackedPlacement {
+    const found = storages.map(({ variables, packing, bytes }) => {
+      const known = variables.every((variable) => this.#slots.has(variable));
+      const there = known ? this.#packedCopies(variables).get(this.#packingKey(variables, packing)) : null;
+      const label = `${variables[0]!.name} (${packing})`;
+      const copy = there ?? { buffer: this.#pool.allocate(bytes, label), version: -1, users: 0, home: null };
+      return { variables, packing, copy };
+    });
+    for (const { copy } of found) copy.users++;
+    return {
+      commit: () =>
+        found.map(({ variables, packing, copy }) => {
+          const copies = this.#packedCopies(variables);
+          const key = this.#packingKey(variables, packing);
+          copy.home ??= { copies, key };
+          copies.set(key, copy);
+          return copy;
+        }),
+      cancel: () => this.leave(found.map(({ copy }) => copy)),
+    };
+  }
+
+  /** Lets packed copies go; those that no plan uses any more are freed. */
+  leave(copies: Iterable<PackedCopy>): void {
+    for (const copy of copies) {
+      if (--copy.users > 0) continue;
+      this.#pool.free(copy.buffer);
+      copy.home?.copies.delete(copy.home.key);
     }
-    return copy.buffer.gpu;
+  }
+
+  #packedCopies(variables: readonly Variable[]): Map<string, PackedCopy> {
+    return this.#slot(variables[0]!).packed;
+  }
+
+  /** The buffer of a packed copy. */
+  packedBuffer(variables: readonly Variable[], packing: string): GPUBuffer {
+    const copy = this.#packedCopies(variables).get(this.#packingKey(variables, packing));
+    return (copy ?? released(variables[0]!)).buffer.gpu;
   }
 
   /** Whether a packed copy must be made again; it counts as made from now on. */
   refreshPacked(variables: readonly Variable[], packing: string): boolean {
-    const copy = this.#slot(variables[0]!).packed.get(this.#packingKey(variables, packing))!;
+    const copy = this.#packedCopies(variables).get(this.#packingKey(variables, packing))!;
     const version = variables.reduce((sum, variable) => sum + this.#slot(variable).version, 0);
     if (copy.version === version) return false;
     copy.version = version;
@@ -168,8 +260,24 @@ export class VariableStore {
     return `${packing} of ${variables.map((variable) => this.#slot(variable).id).join()}`;
   }
 
+  /**
+   * Does work that will place variables.
+   * @param work gets a function that throws once one of them has been released meanwhile: who did that wants none back
+   */
+  async watching<R>(variables: Iterable<Variable>, work: (check: () => void) => Promise<R>): Promise<R> {
+    const watch: Watch = { variables: new Set(variables), released: null };
+    this.#watches.add(watch);
+    try {
+      return await work(() => watch.released && released(watch.released));
+    } finally {
+      this.#watches.delete(watch);
+    }
+  }
+
   release(variables: Iterable<Variable>): void {
     for (const variable of variables) {
+      for (const watch of this.#watches) if (watch.variables.has(variable)) watch.released = variable;
+      this.#waiting.delete(variable);
       const slot = this.#slots.get(variable);
       if (!slot) continue;
       this.#leave(slot.arena);
@@ -189,21 +297,23 @@ export class VariableStore {
   }
 
   #slot(variable: Variable): Slot {
-    const slot = this.#slots.get(variable);
-    if (slot) return slot;
-    throw new DisposedError({
-      culprit: `variable "${variable.name}"`,
-      problem: 'was released on this device',
-      remedy: 'compile the graph again',
-    });
+    return this.#slots.get(variable) ?? released(variable);
   }
+}
+
+function released({ name }: Variable): never {
+  throw new DisposedError({
+    culprit: `variable "${name}"`,
+    problem: 'was released on this device',
+    remedy: 'compile the graph again',
+  });
 }
 
 /** The numbers as the device keeps them. */
 export function toDeviceArray(
   variable: { readonly name: string; readonly dtype: string; readonly size: number },
   data: HostArray,
-): Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> {
+): DeviceArray {
   if (data.length !== variable.size) {
     throw new ShapeError({
       culprit: `variable "${variable.name}"`,
@@ -220,5 +330,5 @@ export function toDeviceArray(
     });
   }
   if (data instanceof Float64Array) return new Float32Array(data);
-  return data as Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
+  return data as DeviceArray;
 }

@@ -52,6 +52,11 @@ export class DeviceError extends RnnError {
   override readonly name: string = 'DeviceError';
 }
 
+/** The device, or the host, has not as much memory as was asked for. What the call had taken is free again. */
+export class OutOfMemoryError extends DeviceError {
+  override readonly name: string = 'OutOfMemoryError';
+}
+
 /** A WGSL file or pipeline that the driver refused. */
 export class ShaderError extends RnnError {
   override readonly name: string = 'ShaderError';
@@ -80,6 +85,25 @@ export class TextError extends RnnError {
 /** NaN or infinity where a finite number is needed. */
 export class NonFiniteError extends RnnError {
   override readonly name: string = 'NonFiniteError';
+}
+
+/** An {@link OutOfMemoryError} with its usual remedy. */
+export function outOfMemory(culprit: string, problem: string, cause?: unknown): OutOfMemoryError {
+  const remedy = 'use a smaller batch, sequence or model, or dispose of what is not needed';
+  return new OutOfMemoryError({ culprit, problem, remedy, cause });
+}
+
+/**
+ * What `work` gives. A RangeError in it, with which JavaScript says that there is no memory for an array,
+ * becomes an {@link OutOfMemoryError}.
+ */
+export function guardMemory<R>(culprit: string, work: () => R): R {
+  try {
+    return work();
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw outOfMemory(culprit, `memory of the host could not be allocated (${cause.message})`, cause);
+  }
 }
 
 /** Throws an {@link AbortError} when `signal` has been aborted; `what` names the call. */

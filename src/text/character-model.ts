@@ -1,5 +1,12 @@
 /** `CharacterModel`: a recurrent network that learns a text by character and goes on writing it. */
-import { ArgumentError, DisposedError, NonFiniteError, TextError, throwIfAborted } from '../graph/errors.js';
+import {
+  AbortError,
+  ArgumentError,
+  DisposedError,
+  NonFiniteError,
+  TextError,
+  throwIfAborted,
+} from '../graph/errors.js';
 import type { Executor, MemoryUsage, Plan, PlanStatistics } from '../graph/executor.js';
 import { checkNumber, checkOptions, checkWhole } from '../graph/options.js';
 import { CheckpointReader, CheckpointWriter } from '../io/checkpoint.js';
@@ -335,6 +342,7 @@ export class CharacterModel {
     const writer =
       this.#idle.splice(idle, idle < 0 ? 0 : 1)[0] ??
       new CharacterWriter(this.executor, this.network, samples);
+    let kept = true;
     try {
       await writer.begin(prompt, proceed);
       for await (const tokens of writer.write(length, { ...options, seeds }, proceed)) {
@@ -343,8 +351,12 @@ export class CharacterModel {
           yield Array.from(tokens.subarray(at, at + samples), (token) => this.#characterOf(culprit, token));
         }
       }
+    } catch (error) {
+      // What has no memory to write keeps none.
+      kept = error instanceof AbortError;
+      throw error;
     } finally {
-      if (this.#disposed) writer.dispose();
+      if (this.#disposed || !kept) writer.dispose();
       else this.#idle.push(writer);
       // Of those that wait for their like, only the latest.
       for (const old of this.#idle.splice(0, this.#idle.length - IDLE_WRITERS)) old.dispose();

@@ -298,8 +298,10 @@ export class CharacterTraining {
         evaluation.catch(() => undefined);
         pending.push(evaluation);
       }
-    } finally {
       await Promise.all(pending);
+    } finally {
+      // Nothing goes on behind the back of whoever is told of a failure.
+      await Promise.allSettled(pending);
     }
     return total / validation.laneLength;
   }

@@ -1,4 +1,5 @@
 /** Paces steps: keeps the device busy and the queue short, and brings losses home every few steps. */
+import { OutOfMemoryError } from '../graph/errors.js';
 import type { Feeds, Plan, RunResult } from '../graph/executor.js';
 
 /** What is known of a step once its numbers have arrived. */
@@ -104,7 +105,7 @@ export class Pacer {
     const count = this.#sinceReading;
     this.#sinceReading = 0;
     this.#unread.delete(plan);
-    const reading = this.#receive(running, steps, count, this.#begin);
+    const reading = this.#receive(plan, running, steps, count, this.#begin);
     // An error goes to whoever waits for the reading: this caller, or the next one that needs it done.
     const settled = reading.catch(() => undefined);
     this.#reading = wanted ? settled : reading;
@@ -112,6 +113,7 @@ export class Pacer {
   }
 
   async #receive(
+    plan: Plan,
     running: Promise<RunResult>,
     steps: readonly number[],
     count: number,
@@ -123,6 +125,12 @@ export class Pacer {
       this.#collect(steps, result);
       this.#measure(count, begin);
       return result;
+    } catch (error) {
+      // The steps have been made, and the plan still knows their numbers: its next reading brings them.
+      if (error instanceof OutOfMemoryError) {
+        this.#unread.set(plan, [...steps, ...(this.#unread.get(plan) ?? [])]);
+      }
+      throw error;
     } finally {
       this.#arriving -= steps.length;
     }

@@ -4,6 +4,7 @@ import { writeParameters, type Parameters, type ParameterValues } from '../kerne
 import type { Storage, View } from '../memory.js';
 import { PARAMETER_BYTES, type PipelineCache } from '../pipelines.js';
 import type { DispatchStep, Program, Step } from '../program.js';
+import { Readback } from '../readback.js';
 
 /** What trials need of the executor. */
 export interface TrialHost {
@@ -37,7 +38,7 @@ export class TrialMemory {
   /** Made when first asked for. */
   buffer(key: string, bytes: number): GPUBuffer {
     let buffer = this.#buffers.get(key);
-    if (!buffer) {
+    if (!buffer || !this.#host.pool.holds(buffer)) {
       buffer = this.#host.pool.allocate(bytes, `trial ${key}`);
       this.#buffers.set(key, buffer);
     }
@@ -68,7 +69,7 @@ type TrialStep =
 export class Trial {
   readonly #host: TrialHost;
   readonly #steps: readonly TrialStep[];
-  readonly #parameters: GPUBuffer;
+  readonly #parameters: PooledBuffer;
   readonly #parameterGroup: GPUBindGroup;
   readonly #resolve: (view: View) => GPUBuffer;
   /** What the steps write and others read, by key. */
@@ -77,7 +78,7 @@ export class Trial {
   private constructor(
     host: TrialHost,
     steps: readonly TrialStep[],
-    parameters: readonly [GPUBuffer, GPUBindGroup],
+    parameters: readonly [PooledBuffer, GPUBindGroup],
     resolve: (view: View) => GPUBuffer,
     results: ReadonlyMap<string, Storage>,
   ) {
@@ -103,6 +104,12 @@ export class Trial {
         ),
       ),
     );
+    const buffer = await host.pool.reserve('tuning', () => {
+      for (const step of steps) viewsOf(step).forEach(resolve);
+      const { UNIFORM, COPY_DST } = GPUBufferUsage;
+      const bytes = Math.max(1, dispatches.length) * PARAMETER_BYTES;
+      return host.pool.allocate(bytes, 'trial parameters', UNIFORM | COPY_DST);
+    });
     const bound = steps.map((step): TrialStep => {
       if (step.type === 'copy') return step;
       const { pipeline, layout } = kernels.get(step.kernel)!;
@@ -117,7 +124,13 @@ export class Trial {
       });
       return { pipeline, group, step };
     });
-    return new Trial(host, bound, uploadParameters(host, dispatches), resolve, keys.results);
+    return new Trial(
+      host,
+      bound,
+      [buffer, uploadParameters(host, dispatches, buffer.gpu)],
+      resolve,
+      keys.results,
+    );
   }
 
   /** Keys of what this variant writes for others. */
@@ -168,19 +181,14 @@ export class Trial {
     const { device, pool } = this.#host;
     const storage = this.#results.get(key)!;
     const bytes = Math.ceil(storage.bytes / 4) * 4;
-    const staging = pool.takeStaging(bytes);
+    const readback = new Readback(device, pool, bytes, 'tuning');
     const encoder = device.createCommandEncoder({ label: 'trial result' });
-    encoder.copyBufferToBuffer(this.#resolve({ storage, offset: 0, bytes }), 0, staging, 0, bytes);
-    device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(GPUMapMode.READ, 0, bytes);
-    const copy = staging.getMappedRange(0, bytes).slice(0);
-    staging.unmap();
-    pool.returnStaging(staging);
-    return copy;
+    readback.submit(encoder, [{ buffer: this.#resolve({ storage, offset: 0, bytes }), offset: 0, bytes }]);
+    return readback.arrive();
   }
 
   dispose(): void {
-    this.#parameters.destroy();
+    this.#host.pool.free(this.#parameters);
   }
 }
 
@@ -241,21 +249,16 @@ function keysOf(
 function uploadParameters(
   { device, pipelines }: TrialHost,
   dispatches: readonly DispatchStep[],
-): [GPUBuffer, GPUBindGroup] {
-  const data = new DataView(new ArrayBuffer(Math.max(1, dispatches.length) * PARAMETER_BYTES));
+  buffer: GPUBuffer,
+): GPUBindGroup {
+  const data = new DataView(new ArrayBuffer(buffer.size));
   dispatches.forEach(({ kernel, parameters }, i) => {
     writeParameters(kernel, parameters as ParameterValues<Parameters>, data, i * PARAMETER_BYTES);
   });
-  const buffer = device.createBuffer({
-    label: 'trial parameters',
-    size: data.byteLength,
-    usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-  });
   device.queue.writeBuffer(buffer, 0, data.buffer);
-  const group = device.createBindGroup({
+  return device.createBindGroup({
     label: 'trial parameters',
     layout: pipelines.parameterLayout,
     entries: [{ binding: 0, resource: { buffer, size: PARAMETER_BYTES } }],
   });
-  return [buffer, group];
 }
