@@ -20,11 +20,8 @@ export function forecast(settings: Settings, vocabularySize: number): Forecast {
   const { cell, hiddenSize: H, numLayers, embeddingSize: E, batchSize: B, sequenceLength: T } = settings;
   const V = vocabularySize;
   const G = GATES[cell];
-  let parameters = V * E + V * H + V;
-  for (let layer = 0; layer < numLayers; layer++) {
-    const inputSize = layer === 0 ? E : H;
-    parameters += G * H * (inputSize + H + 2);
-  }
+  const recurrent = G * H * (E + H + 2 + (numLayers - 1) * (2 * H + 2));
+  const parameters = V * E + V * H + V + recurrent;
   const rows = T * B;
   const gates = rows * G * H;
   const states = rows * STATES[cell] * H;

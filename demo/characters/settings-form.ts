@@ -5,8 +5,8 @@ import type { DeviceFacts } from '../frame/device.js';
 import { CONTROL_GROUPS, PRESETS, type Control } from './controls.js';
 import { forecast } from './forecast.js';
 import { DEFAULT_SETTINGS, type Settings } from './protocol.js';
+import { CONTROLS, linkOf, settingsFromLink } from './settings-link.js';
 
-const CONTROLS = CONTROL_GROUPS.flatMap(({ controls }) => controls);
 /** Above this, even large adapters may refuse. */
 const MUCH = 4e9;
 
@@ -84,12 +84,7 @@ export class SettingsForm {
 
   /** The page's address with these settings in it. */
   link(): string {
-    const settings = this.read();
-    const differing = Object.entries(settings).filter(
-      ([name, value]) => DEFAULT_SETTINGS[name as keyof Settings] !== value,
-    );
-    const query = new URLSearchParams(differing.map(([name, value]) => [name, String(value)]));
-    return `${location.origin}${location.pathname}#${query.toString()}`;
+    return `${location.origin}${location.pathname}#${linkOf(this.read())}`;
   }
 
   #changed(): void {
@@ -112,19 +107,6 @@ export class SettingsForm {
       ? `One array of ${formatBytes(largestArray)} is more than this adapter holds (${formatBytes(Math.min(limit.binding, limit.buffer))}): lower the batch size, the sequence length or the hidden size.`
       : 'That may be more than this device has: lower the batch size, the sequence length or the hidden size.';
   }
-}
-
-/** Settings named in the part of an address after `#`; what is unknown or no number is left out. */
-export function settingsFromLink(hash: string): Partial<Settings> {
-  const found: Record<string, string | number> = {};
-  for (const [name, value] of new URLSearchParams(hash.replace(/^#/, ''))) {
-    const control = CONTROLS.find((known) => known.name === name);
-    if (!control) continue;
-    if (control.choices) {
-      if (control.choices.some(([choice]) => choice === value)) found[name] = value;
-    } else if (value !== '' && Number.isFinite(Number(value))) found[name] = Number(value);
-  }
-  return found;
 }
 
 function presetRow(form: SettingsForm): HTMLElement {

@@ -42,10 +42,12 @@ function series(length: number, value: (t: number, noise: number) => number): nu
 }
 
 const MOST = 5000;
+/** Larger numbers have no spread that the network's 32 bits hold. */
+const LARGEST = 1e30;
 
 /**
  * The numbers of a text, between anything that is none; of a table, the last column.
- * @throws Error where there are too few or too many
+ * @throws Error where there are too few or too many, or one is too large
  */
 export function parseSeries(text: string): number[] {
   const rows = text
@@ -56,5 +58,9 @@ export function parseSeries(text: string): number[] {
   if (values.length < 16) throw new Error(`series: the text has ${values.length} numbers; paste at least 16`);
   if (values.length > MOST)
     throw new Error(`series: the text has ${values.length} numbers; paste at most ${MOST}`);
+  const large = values.find((value) => Math.abs(value) > LARGEST);
+  if (large !== undefined) {
+    throw new Error(`series: ${large} is too large; paste numbers up to ${LARGEST}`);
+  }
   return values;
 }

@@ -123,7 +123,7 @@ export function parseCommand(args: readonly string[]): Command | null {
       json = true;
       continue;
     }
-    if (!(name in SETTINGS) && !['text', 'out', 'adapter'].includes(name)) {
+    if (!Object.hasOwn(SETTINGS, name) && !['text', 'out', 'adapter'].includes(name)) {
       throw new UsageError(`there is no option --${name}; --help lists them`);
     }
     const value = attached ?? args[++index];

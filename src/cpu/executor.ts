@@ -12,7 +12,7 @@ import type {
   RunResult,
 } from '../graph/executor.js';
 import type { Graph, UpdateDeclaration } from '../graph/graph.js';
-import { checkOptions } from '../graph/options.js';
+import { checkChoice, checkOptions } from '../graph/options.js';
 import { formatShape } from '../graph/shape.js';
 import type { HostArray, Node, Value, ValueSpec, Variable } from '../graph/value.js';
 import { Program, type Environment } from './program.js';
@@ -45,13 +45,7 @@ export class CpuExecutor implements Executor {
   constructor(options: CpuExecutorOptions = {}) {
     checkOptions('cpu executor', options, ['precision']);
     const { precision = 'float32' } = options;
-    if (!PRECISIONS.includes(precision)) {
-      throw new ArgumentError({
-        culprit: 'cpu executor',
-        problem: `precision is "${precision}"`,
-        remedy: "pass 'float32' or 'float64'",
-      });
-    }
+    checkChoice('cpu executor', 'precision', precision, PRECISIONS);
     this.precision = precision;
   }
 

@@ -1,4 +1,5 @@
 /** Who runs a graph: the small interface that the CPU reference and the GPU each implement. */
+import { ArgumentError, DisposedError } from './errors.js';
 import type { Graph } from './graph.js';
 import type { HostArray, Variable } from './value.js';
 
@@ -89,4 +90,21 @@ export interface Executor {
   memory(): MemoryUsage;
   /** Frees everything; plans and variables of this executor are gone. */
   dispose(): void;
+}
+
+/** Throws unless this is an executor that has not been disposed. */
+export function checkExecutor(culprit: string, executor: Executor | null | undefined): void {
+  if (typeof executor?.compile !== 'function') {
+    throw new ArgumentError({
+      culprit,
+      problem: 'executor is missing',
+      remedy: 'pass what createExecutor() gives',
+    });
+  }
+  if (!executor.disposed) return;
+  throw new DisposedError({
+    culprit,
+    problem: 'its executor was disposed',
+    remedy: 'create a new executor',
+  });
 }

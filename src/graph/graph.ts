@@ -1,8 +1,9 @@
 /** Recording: calling operations on values appends nodes to a graph; nothing is computed yet. */
 import { ArgumentError, ShapeError } from './errors.js';
 import type { Operation } from './operation.js';
+import { checkChoice, show } from './options.js';
 import { checkShape, formatShape, sameShape, type Shape } from './shape.js';
-import { Value, type DType, type Node, type Source, type ValueSpec, type Variable } from './value.js';
+import { DTYPES, Value, type DType, type Node, type Source, type ValueSpec, type Variable } from './value.js';
 
 /** An input of a graph: what a run must be fed. */
 export interface InputDeclaration {
@@ -61,8 +62,12 @@ export class Graph {
 
   /** Declares an array that each run is fed. */
   input(name: string, shape: Shape, dtype: DType = 'float32'): Value {
-    const culprit = `graph "${this.name}", input "${name}"`;
+    const culprit = `graph "${this.name}", input ${show(name)}`;
+    if (typeof name !== 'string') {
+      throw new ArgumentError({ culprit, problem: 'its name is no text', remedy: 'pass a string' });
+    }
     checkShape(culprit, shape);
+    checkChoice(culprit, 'dtype', dtype, DTYPES);
     if (this.#inputs.has(name)) {
       throw new ArgumentError({ culprit, problem: 'is declared twice', remedy: 'give each its own name' });
     }

@@ -1,20 +1,45 @@
 /** Checks of options: names that exist, numbers within their range. */
 import { ArgumentError } from './errors.js';
 
+/** A value as messages quote it: short, and without looking into an object, which may be anything. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+  if (typeof value === 'function') return 'a function';
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
+}
+
+/** The name in some options: '' where there is none. Throws when they are no object, or it is no text. */
+export function nameOf(culprit: string, options: unknown): string {
+  checkObject(culprit, options);
+  const { name = '' } = options as { readonly name?: unknown };
+  if (typeof name === 'string') return name;
+  throw new ArgumentError({ culprit, problem: `name is ${show(name)}`, remedy: 'pass a string' });
+}
+
+/** Throws unless `signal` is missing or can be aborted. */
+export function checkSignal(culprit: string, signal: unknown): void {
+  if (signal === undefined || typeof (signal as AbortSignal | null)?.aborted === 'boolean') return;
+  throw new ArgumentError({ culprit, problem: `signal is ${show(signal)}`, remedy: 'pass an AbortSignal' });
+}
+
+/** Throws unless `options` is an object. */
+export function checkObject(culprit: string, options: unknown): asserts options is object {
+  if (typeof options === 'object' && options !== null) return;
+  throw new ArgumentError({
+    culprit,
+    problem: `its options are ${options === null ? 'null' : `a ${typeof options}`}`,
+    remedy: 'pass an object',
+  });
+}
+
 /** Throws when `options` is not an object, or has a key that is not in `known`; TypeScript alone would not stop plain JavaScript. */
 export function checkOptions(culprit: string, options: unknown, known: readonly string[]): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new ArgumentError({
-      culprit,
-      problem: `its options are ${options === null ? 'null' : `a ${typeof options}`}`,
-      remedy: 'pass an object',
-    });
-  }
+  checkObject(culprit, options);
   for (const key of Object.keys(options)) {
     if (known.includes(key)) continue;
     throw new ArgumentError({
       culprit,
-      problem: `there is no option "${key}"`,
+      problem: `there is no option ${show(key)}`,
       remedy: `the options are ${known.join(', ')}`,
     });
   }
@@ -58,13 +83,19 @@ export function checkNumber(culprit: string, name: string, value: unknown, range
   });
 }
 
-/** Throws unless `value` is a whole number from `min` on that a double holds exactly. */
-export function checkWhole(culprit: string, name: string, value: unknown, min: number): void {
-  if (Number.isSafeInteger(value) && (value as number) >= min) return;
+/** Throws unless `value` is a whole number from `min` to `max` that a double holds exactly. */
+export function checkWhole(
+  culprit: string,
+  name: string,
+  value: unknown,
+  min: number,
+  max = Number.MAX_SAFE_INTEGER,
+): void {
+  if (Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max) return;
   throw new ArgumentError({
     culprit,
-    problem: `${name} is ${String(value)}`,
-    remedy: `pass a whole number of at least ${min}`,
+    problem: `${name} is ${show(value)}`,
+    remedy: `pass a whole number of at least ${min}${max < Number.MAX_SAFE_INTEGER ? ` and at most ${max}` : ''}`,
   });
 }
 
@@ -73,7 +104,7 @@ export function checkChoice(culprit: string, name: string, value: unknown, choic
   if (typeof value === 'string' && choices.includes(value)) return;
   throw new ArgumentError({
     culprit,
-    problem: `${name} is ${typeof value === 'string' ? `"${value}"` : String(value)}`,
+    problem: `${name} is ${show(value)}`,
     remedy: `choose one of ${choices.map((choice) => `"${choice}"`).join(', ')}`,
   });
 }
@@ -81,5 +112,5 @@ export function checkChoice(culprit: string, name: string, value: unknown, choic
 /** Throws unless `value` is `true` or `false`. */
 export function checkFlag(culprit: string, name: string, value: unknown): void {
   if (typeof value === 'boolean') return;
-  throw new ArgumentError({ culprit, problem: `${name} is ${String(value)}`, remedy: 'pass true or false' });
+  throw new ArgumentError({ culprit, problem: `${name} is ${show(value)}`, remedy: 'pass true or false' });
 }

@@ -1,5 +1,6 @@
 /** Shapes: arithmetic on lists of dimensions, always row-major. */
 import { ArgumentError, ShapeError } from './errors.js';
+import { show } from './options.js';
 
 /** Dimensions, outermost first; `[]` is a scalar. */
 export type Shape = readonly number[];
@@ -30,7 +31,14 @@ export function stridesOf(shape: Shape): number[] {
 
 /** Throws unless every dimension is a positive whole number. */
 export function checkShape(culprit: string, shape: Shape): void {
-  for (const dimension of shape) checkSize(culprit, 'dimension', dimension);
+  if (!Array.isArray(shape)) {
+    throw new ArgumentError({
+      culprit,
+      problem: 'its shape is no list',
+      remedy: 'pass a list of dimensions',
+    });
+  }
+  for (const dimension of shape as Shape) checkSize(culprit, 'dimension', dimension);
 }
 
 /** Throws unless `value` is a positive whole number that an index can hold. */
@@ -38,7 +46,7 @@ export function checkSize(culprit: string, name: string, value: number): void {
   if (Number.isSafeInteger(value) && value > 0) return;
   throw new ArgumentError({
     culprit,
-    problem: `${name} is ${String(value)}`,
+    problem: `${name} is ${show(value)}`,
     remedy: 'pass a whole number of at least 1',
   });
 }

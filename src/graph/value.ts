@@ -3,9 +3,13 @@ import type { Graph } from './graph.js';
 import type { Operation } from './operation.js';
 import { checkShape, formatShape, sizeOf, type Shape } from './shape.js';
 import { LimitError, ShapeError } from './errors.js';
+import { checkChoice, nameOf } from './options.js';
 
 /** Element types: real numbers, and whole numbers for tokens, lengths and random seeds. */
 export type DType = 'float32' | 'int32';
+
+/** The element types. */
+export const DTYPES: readonly DType[] = ['float32', 'int32'];
 
 /** Numbers on the host. `Float64Array` is accepted wherever real numbers are. */
 export type HostArray = Float32Array | Float64Array | Int32Array;
@@ -84,8 +88,10 @@ export class Variable implements ValueSpec {
   readonly #initial: (() => HostArray) | undefined;
 
   constructor(options: VariableOptions) {
-    const { name, shape, dtype = 'float32', initial } = options;
+    const name = nameOf('variable', options);
+    const { shape, dtype = 'float32', initial } = options;
     checkShape(`variable "${name}"`, shape);
+    checkChoice(`variable "${name}"`, 'dtype', dtype, DTYPES);
     if (sizeOf(shape) > MAX_ELEMENTS) {
       throw new LimitError({
         culprit: `variable "${name}"`,

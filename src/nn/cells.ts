@@ -1,5 +1,6 @@
 /** `RNNCell`, `LSTMCell` and `GRUCell`: cells with parameters of their own, as PyTorch's of the same names. */
 import { ArgumentError } from '../graph/errors.js';
+import { nameOf } from '../graph/options.js';
 import { Variable } from '../graph/value.js';
 import type { CellName } from '../ops/cells.js';
 import type { HiddenState, LSTMState } from './recurrent.js';
@@ -68,7 +69,7 @@ function createParts(
   cell: CellName,
   options: RNNCellOptions | LSTMCellOptions | GRUCellOptions,
 ): RecurrentCellParts {
-  const { name = '' } = options;
+  const name = nameOf(`${cell} cell`, options);
   const culprit = name ? `${cell} cell "${name}"` : `${cell} cell`;
   for (const option of LAYER_OPTIONS) {
     if (!(option in options)) continue;

@@ -1,5 +1,6 @@
 /** Modules made of modules: in a row, or by name. */
 import { ArgumentError } from '../graph/errors.js';
+import { checkObject, show } from '../graph/options.js';
 import type { Value } from '../graph/value.js';
 import type { ForwardContext } from './context.js';
 import { Module } from './module.js';
@@ -51,9 +52,20 @@ export class Sequential extends Module {
 export class ModuleDict<M extends Readonly<Record<string, Module>>> extends Module {
   readonly modules: M;
 
+  /** @throws ArgumentError when a part is no layer */
   constructor(modules: M) {
     super('module dict');
+    checkObject(this.culprit, modules);
     this.modules = modules;
-    for (const [name, module] of Object.entries(modules)) this.addModule(name, module);
+    for (const [name, module] of Object.entries(modules)) {
+      if (!(module instanceof Module)) {
+        throw new ArgumentError({
+          culprit: this.culprit,
+          problem: `part ${show(name)} is ${show(module)}`,
+          remedy: 'pass layers by name',
+        });
+      }
+      this.addModule(name, module);
+    }
   }
 }

@@ -1,5 +1,6 @@
 /** What layers must know of a recording besides their inputs: whether it trains, and where dropout's randomness comes from. */
 import type { Graph } from '../graph/graph.js';
+import { checkFlag, checkOptions } from '../graph/options.js';
 import type { Value } from '../graph/value.js';
 
 /** Options of a {@link ForwardContext}. */
@@ -19,6 +20,8 @@ export class ForwardContext {
   #streams = 0;
 
   constructor(graph: Graph, options: ForwardContextOptions) {
+    checkOptions('forward context', options, ['training', 'seedName']);
+    checkFlag('forward context', 'training', options.training);
     this.graph = graph;
     this.training = options.training;
     this.#seedName = options.seedName ?? 'dropoutSeed';

@@ -1,5 +1,5 @@
 /** `Dropout`: zeroes elements by chance while training. */
-import { checkNumber, checkOptions } from '../graph/options.js';
+import { checkNumber, checkOptions, nameOf } from '../graph/options.js';
 import type { Value } from '../graph/value.js';
 import { dropout } from '../ops/dropout.js';
 import type { ForwardContext } from './context.js';
@@ -22,7 +22,7 @@ export class Dropout extends Module {
 
   /** @throws ArgumentError for a probability out of range, or an unknown option */
   constructor(options: DropoutOptions = {}) {
-    super('dropout', options.name);
+    super('dropout', nameOf('dropout', options));
     checkOptions(this.culprit, options, ['p', 'name']);
     const { p = 0.5 } = options;
     checkNumber(this.culprit, 'p', p, { min: 0, below: 1 });

@@ -1,6 +1,6 @@
 /** `Embedding`: a learned vector for each token. */
 import { ShapeError } from '../graph/errors.js';
-import { checkOptions, checkWhole } from '../graph/options.js';
+import { checkOptions, checkWhole, nameOf } from '../graph/options.js';
 import { formatShape } from '../graph/shape.js';
 import type { Value, Variable } from '../graph/value.js';
 import { embedding } from '../ops/embedding.js';
@@ -30,7 +30,7 @@ export class Embedding extends Module {
 
   /** @throws ArgumentError for a size that is not a whole number of at least 1, or an unknown option */
   constructor(options: EmbeddingOptions) {
-    super('embedding', options.name);
+    super('embedding', nameOf('embedding', options));
     checkOptions(this.culprit, options, ['vocabSize', 'embeddingSize', 'weightInit', 'name', 'seed']);
     const { vocabSize, embeddingSize, weightInit, seed = randomSeed() } = options;
     checkWhole(this.culprit, 'vocabSize', vocabSize, 1);

@@ -1,6 +1,6 @@
 /** `Linear`: an affine map of the last dimension. */
 import { ArgumentError, ShapeError } from '../graph/errors.js';
-import { checkFlag, checkOptions, checkWhole } from '../graph/options.js';
+import { checkFlag, checkOptions, checkWhole, nameOf } from '../graph/options.js';
 import { formatShape, sameShape, sizeOf, type Shape } from '../graph/shape.js';
 import { Variable, type Value } from '../graph/value.js';
 import { linear } from '../ops/linear.js';
@@ -44,7 +44,7 @@ export class Linear extends Module {
 
   /** @throws ArgumentError for a size that is not a whole number of at least 1, or an unknown option */
   constructor(options: LinearOptions) {
-    super('linear', options.name);
+    super('linear', nameOf('linear', options));
     checkOptions(this.culprit, options, [
       'inputSize',
       'outputSize',

@@ -1,6 +1,7 @@
 /** Modules: trees of named parameters, in PyTorch's names, that can be loaded and saved as a whole. */
 import { ArgumentError, NonFiniteError, ShapeError } from '../graph/errors.js';
 import type { Executor } from '../graph/executor.js';
+import { show } from '../graph/options.js';
 import { formatShape, sameShape, type Shape } from '../graph/shape.js';
 import { Variable, type HostArray } from '../graph/value.js';
 import type { Initializer } from './initializers.js';
@@ -190,5 +191,19 @@ function checkTensor(name: string, variable: Variable, { shape, data }: TensorDa
     culprit,
     problem: `element ${at} is ${data[at]}${Number.isFinite(data[at]!) ? ', beyond what 32 bits hold' : ''}`,
     remedy: 'its training has diverged or the file is damaged; take an earlier one',
+  });
+}
+
+/** The parameters of a module, or those of a map, each known to be a variable. */
+export function namedVariables(culprit: string, parameters: unknown): ReadonlyMap<string, Variable> {
+  if (parameters instanceof Module) return parameters.namedParameters();
+  const valid = (entry: unknown): boolean => entry instanceof Variable;
+  if (parameters instanceof Map && [...parameters.values()].every(valid)) {
+    return parameters as ReadonlyMap<string, Variable>;
+  }
+  throw new ArgumentError({
+    culprit,
+    problem: `parameters are ${show(parameters)}`,
+    remedy: 'pass a Module, or a Map of Variables by name',
   });
 }

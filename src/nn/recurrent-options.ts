@@ -185,6 +185,9 @@ const OWN_NAMES: Readonly<Record<CellName, readonly string[]>> = {
   lstm: [...LSTM_ONLY, 'activation', 'gateActivation', 'outputActivation'],
 };
 
+/** More than any network has, and few enough to make. */
+const MAX_LAYERS = 1000;
+
 /** The largest binding that every WebGPU device has. */
 const DEFAULT_MEMORY_BUDGET = 2 ** 27;
 
@@ -240,7 +243,7 @@ export function resolveRecurrentOptions(
   const { projSize = 0, peephole = false, forgetBias = null } = options;
   checkWhole(culprit, 'inputSize', inputSize, 1);
   checkWhole(culprit, 'hiddenSize', hiddenSize, 1);
-  checkWhole(culprit, 'numLayers', numLayers, 1);
+  checkWhole(culprit, 'numLayers', numLayers, 1, MAX_LAYERS);
   checkNumber(culprit, 'dropout', dropout, { min: 0, below: 1 });
   checkWhole(culprit, 'seed', seed, 0);
   checkWhole(culprit, 'projSize', projSize, 0);

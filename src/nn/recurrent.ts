@@ -2,7 +2,7 @@
 import { ArgumentError, ShapeError } from '../graph/errors.js';
 import type { Executor } from '../graph/executor.js';
 import type { Graph } from '../graph/graph.js';
-import { checkOptions, checkWhole } from '../graph/options.js';
+import { checkOptions, checkWhole, nameOf } from '../graph/options.js';
 import { formatShape, sameShape, type Shape } from '../graph/shape.js';
 import { Variable, type Value } from '../graph/value.js';
 import { add, mul } from '../ops/binary.js';
@@ -95,7 +95,7 @@ export abstract class RecurrentLayer<State extends object> extends Module {
 
   /** @throws ArgumentError for an option out of range or unknown, or options that do not go together */
   constructor(cell: CellName, options: AnyRecurrentOptions) {
-    super(cell, options.name);
+    super(cell, nameOf(cell, options));
     const config = resolveRecurrentOptions(this.culprit, cell, options);
     this.#config = config;
     this.cell = config.cell;

@@ -80,6 +80,16 @@ export abstract class Optimizer {
   }
 }
 
+/** Throws unless this is an optimizer. */
+export function checkOptimizer(culprit: string, optimizer: unknown): asserts optimizer is Optimizer {
+  if (optimizer instanceof Optimizer) return;
+  throw new ArgumentError({
+    culprit,
+    problem: 'optimizer is not an Optimizer',
+    remedy: 'pass new Adam(…), SGD, AdamW or RMSprop',
+  });
+}
+
 /** Numbers that change a step's update without compiling anew: scalars of the graph. */
 export interface OptimizerScalars {
   readonly learningRate: Value;

@@ -263,7 +263,7 @@ export class ReduceOnPlateau implements AdaptiveSchedule {
       Number.isSafeInteger(value) && (value as number) >= 0;
     const valid =
       typeof scale === 'number' &&
-      scale > 0 &&
+      scale >= 0 &&
       scale <= 1 &&
       whole(waited) &&
       whole(cooling) &&

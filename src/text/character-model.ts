@@ -7,12 +7,18 @@ import {
   TextError,
   throwIfAborted,
 } from '../graph/errors.js';
-import type { Executor, MemoryUsage, Plan, PlanStatistics } from '../graph/executor.js';
-import { checkNumber, checkOptions, checkWhole } from '../graph/options.js';
+import {
+  checkExecutor,
+  type Executor,
+  type MemoryUsage,
+  type Plan,
+  type PlanStatistics,
+} from '../graph/executor.js';
+import { checkFlag, checkNumber, checkOptions, checkSignal, checkWhole, show } from '../graph/options.js';
 import { CheckpointReader, CheckpointWriter } from '../io/checkpoint.js';
 import { randomSeed } from '../nn/random.js';
 import { Adam } from '../optim/adam.js';
-import { Optimizer } from '../optim/optimizer.js';
+import { checkOptimizer, type Optimizer } from '../optim/optimizer.js';
 import { learningRateAt, type LearningRate } from '../optim/schedules.js';
 import {
   blamingFile,
@@ -170,7 +176,7 @@ export class CharacterModel {
     ]);
     const { executor, cell = 'lstm', nonlinearity = 'tanh', seed = 0 } = options;
     const { embeddingSize = 64, hiddenSize = 128, numLayers = 1, dropout = 0 } = options;
-    checkExecutor(executor);
+    checkExecutor(CULPRIT, executor);
     checkWhole(CULPRIT, 'seed', seed, 0);
     const config = { cell, nonlinearity, embeddingSize, hiddenSize, numLayers, dropout };
     return new CharacterModel(executor, createTokenizer(options), config, seed);
@@ -183,7 +189,7 @@ export class CharacterModel {
   static load(bytes: Uint8Array | ArrayBuffer, options: LoadOptions): CharacterModel {
     checkOptions(CULPRIT, options, ['executor', 'seed']);
     const { executor, seed = 0 } = options;
-    checkExecutor(executor);
+    checkExecutor(CULPRIT, executor);
     checkWhole(CULPRIT, 'seed', seed, 0);
     const { config, tokenizer, state } = readCharacterFile(bytes);
     let model: CharacterModel | undefined;
@@ -241,6 +247,7 @@ export class CharacterModel {
     checkNumber('fit', 'validationFraction', validationFraction, { min: 0, below: 1 });
     checkWhole('fit', 'validateEvery', validateEvery, 0);
     checkNumber('fit', 'clipValue', clipValue, { min: 0 });
+    checkSignal('fit', signal);
     // A function is asked when its step comes.
     if (learningRate !== undefined && typeof learningRate !== 'function')
       learningRateAt('fit', learningRate, 1);
@@ -302,7 +309,7 @@ export class CharacterModel {
   generateBatch(options: GenerateBatchOptions): AsyncGenerator<readonly string[], void, undefined> {
     this.#checkAlive();
     checkOptions('generateBatch', options, [...GENERATE_OPTIONS, 'samples']);
-    checkWhole('generateBatch', 'samples', options.samples, 1);
+    checkWhole('generateBatch', 'samples', options.samples, 1, MAX_SAMPLES);
     return this.#write(this.#prepareWriting('generateBatch', options, options.samples));
   }
 
@@ -313,6 +320,7 @@ export class CharacterModel {
     checkWhole(culprit, 'length', length, 1);
     checkWhole(culprit, 'seed', seed, 0);
     checkSampling(culprit, options);
+    checkSignal(culprit, options.signal);
     if (prompt === '') {
       throw new TextError({
         culprit: 'prompt',
@@ -406,7 +414,7 @@ export class CharacterModel {
   static async restore(bytes: Uint8Array | ArrayBuffer, options: RestoreOptions): Promise<CharacterModel> {
     checkOptions(CULPRIT, options, ['executor', 'optimizer']);
     const { executor, optimizer } = options;
-    checkExecutor(executor);
+    checkExecutor(CULPRIT, executor);
     const reader = new CheckpointReader(bytes, CULPRIT);
     const { config, tokenizer } = readConfig(reader.text('model'), reader.names('model.').length);
     let model: CharacterModel | undefined;
@@ -435,6 +443,7 @@ export class CharacterModel {
     const { batchSize = 32, sequenceLength = 64, training = true } = options;
     checkWhole(culprit, 'batchSize', batchSize, 1);
     checkWhole(culprit, 'sequenceLength', sequenceLength, 1);
+    checkFlag(culprit, 'training', training);
     return this.#trainingFor(undefined).plan(batchSize, sequenceLength, training);
   }
 
@@ -458,13 +467,7 @@ export class CharacterModel {
 
   /** The loop of this optimizer; that of the last one when none is given. */
   #trainingFor(optimizer: Optimizer | undefined): CharacterTraining {
-    if (optimizer !== undefined && !(optimizer instanceof Optimizer)) {
-      throw new ArgumentError({
-        culprit: 'fit',
-        problem: 'optimizer is not an Optimizer',
-        remedy: 'pass new Adam(…), SGD, AdamW or RMSprop',
-      });
-    }
+    if (optimizer !== undefined) checkOptimizer('fit', optimizer);
     if (this.#training && (optimizer === undefined || optimizer === this.#training.optimizer)) {
       return this.#training;
     }
@@ -484,6 +487,9 @@ interface Writing {
   readonly seeds: readonly number[];
   readonly options: GenerateOptions;
 }
+
+/** More than any device writes side by side. */
+const MAX_SAMPLES = 2 ** 16;
 
 /** Writers kept for a next call. */
 const IDLE_WRITERS = 4;
@@ -531,23 +537,12 @@ function createTokenizer(options: CharacterModelOptions): CharacterTokenizer {
       remedy: 'pass one of text, characters and tokenizer',
     });
   }
-  if (tokenizer) return tokenizer;
+  if (tokenizer instanceof CharacterTokenizer) return tokenizer;
   if (text !== undefined) return CharacterTokenizer.fromText(text);
-  return CharacterTokenizer.fromCharacters(characters!);
-}
-
-function checkExecutor(executor: Executor | null | undefined): void {
-  if (typeof executor?.compile !== 'function') {
-    throw new ArgumentError({
-      culprit: CULPRIT,
-      problem: 'executor is missing',
-      remedy: 'pass what createExecutor() gives',
-    });
-  }
-  if (!executor.disposed) return;
-  throw new DisposedError({
+  if (characters !== undefined) return CharacterTokenizer.fromCharacters(characters);
+  throw new ArgumentError({
     culprit: CULPRIT,
-    problem: 'its executor was disposed',
-    remedy: 'create a new executor',
+    problem: `tokenizer is ${show(tokenizer)}`,
+    remedy: 'pass a CharacterTokenizer',
   });
 }

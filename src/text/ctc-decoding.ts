@@ -1,6 +1,6 @@
 /** From CTC's scores to labels: the best path, and a beam search over prefixes. Both run on the host. */
 import { ArgumentError, NonFiniteError, ShapeError } from '../graph/errors.js';
-import { checkFlag, checkOptions, checkWhole } from '../graph/options.js';
+import { checkFlag, checkOptions, checkWhole, show } from '../graph/options.js';
 import { formatShape } from '../graph/shape.js';
 import type { TensorData } from '../nn/module.js';
 
@@ -187,12 +187,13 @@ function rowsOf(culprit: string, { shape, data }: TensorData, options: CtcDecode
       remedy: `pass a class from 0 to ${C! - 1}`,
     });
   }
-  const lengths = inputLengths ? Array.from(inputLengths) : new Array<number>(B!).fill(T!);
+  const given = inputLengths?.length === B ? Array.from(inputLengths!) : [];
+  const lengths = inputLengths === undefined ? new Array<number>(B!).fill(T!) : given;
   const fits = (length: number): boolean => Number.isInteger(length) && length >= 0 && length <= T!;
   if (lengths.length !== B || !lengths.every(fits)) {
     throw new ArgumentError({
       culprit,
-      problem: `inputLengths are ${lengths.join(', ')}`,
+      problem: `inputLengths are ${lengths.map(show).join(', ') || show(inputLengths)}`,
       remedy: `pass ${B} whole numbers from 0 to ${T}`,
     });
   }

@@ -7,7 +7,7 @@ import type { CharacterConfig } from './character-file.js';
 
 /**
  * Takes the tensors by their names.
- * @throws FormatError for one that is missing, of another shape or not finite
+ * @throws FormatError for one that is missing, of another shape or type, or not finite
  */
 export function frozenNetwork(config: CharacterConfig, vocabSize: number, state: StateMap): FrozenNetwork {
   const { cell, nonlinearity, embeddingSize, hiddenSize, numLayers } = config;
@@ -43,9 +43,11 @@ function takeTensor(state: StateMap, name: string, shape: Shape): Float32Array {
     ? 'is missing'
     : !sameShape(tensor.shape, shape)
       ? `has shape ${formatShape(tensor.shape)}, its model needs ${formatShape(shape)}`
-      : numbers.some((number) => !Number.isFinite(number))
-        ? 'holds NaN or infinity'
-        : null;
+      : tensor.data instanceof Int32Array
+        ? 'holds whole numbers'
+        : numbers.some((number) => !Number.isFinite(number))
+          ? 'holds NaN or infinity'
+          : null;
   if (numbers && problem === null) return numbers;
   throw new FormatError({
     culprit: `character model file, tensor "${name}"`,

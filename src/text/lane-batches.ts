@@ -1,6 +1,6 @@
 /** Contiguous-lane batching: a long text as B lanes read side by side, so that state carries from batch to batch. */
 import { TextError } from '../graph/errors.js';
-import { checkWhole } from '../graph/options.js';
+import { checkOptions, checkWhole } from '../graph/options.js';
 
 /** One batch of lanes, time-major. */
 export interface LaneBatch {
@@ -39,6 +39,7 @@ export class LaneBatches {
    * @throws TextError when the text is too short for one batch; it says what is needed and what would fit
    */
   constructor(tokens: Int32Array, options: LaneOptions, what = 'text') {
+    checkOptions('batches', options, ['batchSize', 'sequenceLength']);
     const { batchSize, sequenceLength } = options;
     checkWhole('batches', 'batchSize', batchSize, 1);
     checkWhole('batches', 'sequenceLength', sequenceLength, 1);

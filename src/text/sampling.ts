@@ -1,7 +1,7 @@
 /** Choosing the next token from its logits. */
 import { ArgumentError, NonFiniteError } from '../graph/errors.js';
-import { checkNumber, checkOptions, checkWhole } from '../graph/options.js';
-import type { Random } from '../nn/random.js';
+import { checkNumber, checkOptions, checkWhole, show } from '../graph/options.js';
+import { Random } from '../nn/random.js';
 
 /** How to choose. */
 export interface SamplingOptions {
@@ -33,6 +33,13 @@ export function sampleToken(
   checkOptions('sampleToken', options, ['temperature', 'topK', 'topP', 'random']);
   checkSampling('sampleToken', options);
   const { temperature = 1, topK = logits.length, topP = 1, random } = options;
+  if (!(random instanceof Random)) {
+    throw new ArgumentError({
+      culprit: 'sampleToken',
+      problem: `random is ${show(random)}`,
+      remedy: 'pass a new Random(seed)',
+    });
+  }
   const best = argmax(logits);
   if (temperature === 0) return best;
 

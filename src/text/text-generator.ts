@@ -1,7 +1,7 @@
 /** `TextGenerator`: a trained character model that writes on and cannot be trained. */
 import { DisposedError, throwIfAborted } from '../graph/errors.js';
 import type { FrozenReader, FrozenRunner } from '../graph/frozen.js';
-import { checkOptions, checkWhole } from '../graph/options.js';
+import { checkOptions, checkSignal, checkWhole } from '../graph/options.js';
 import { Random, randomSeed } from '../nn/random.js';
 import type { CharacterConfig } from './character-file.js';
 import type { GenerateOptions } from './character-model.js';
@@ -65,6 +65,7 @@ export class TextGenerator {
     checkWhole('generate', 'length', length, 1);
     checkWhole('generate', 'seed', seed, 0);
     checkSampling('generate', options);
+    checkSignal('generate', options.signal);
     checkText(prompt, 'prompt');
     const tokens = tokenizer.encode(prompt, 'prompt');
     const sampling = { temperature, topP, topK, random: new Random(seed) };

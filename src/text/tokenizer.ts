@@ -1,5 +1,6 @@
 /** Text to tokens and back, by Unicode code point, and strict UTF-8. */
 import { ArgumentError, TextError } from '../graph/errors.js';
+import { show } from '../graph/options.js';
 
 /**
  * Decodes UTF-8 strictly. A byte order mark at the beginning is dropped.
@@ -46,15 +47,9 @@ function firstInvalidByte(bytes: Uint8Array): number {
     if (valid(middle)) good = middle;
     else bad = middle;
   }
-  // The character that went wrong may have begun up to three bytes before the byte that showed it.
-  for (let begin = Math.max(0, good - 3); begin <= good; begin++) {
-    try {
-      decoder().decode(bytes.subarray(0, begin));
-    } catch {
-      return begin - 1;
-    }
-  }
-  return good;
+  // What is whole of that prefix ends where the wrong character begins.
+  const whole = decoder().decode(bytes.subarray(0, good), { stream: true });
+  return new TextEncoder().encode(whole).length;
 }
 
 /** `"é" (U+00E9)`, for messages. */
@@ -94,8 +89,15 @@ export class CharacterTokenizer {
    * @throws TextError when it is empty, repeats a character, or has something that is not one code point
    */
   static fromCharacters(characters: string | readonly string[]): CharacterTokenizer {
-    const list = Array.from(characters);
     const culprit = 'vocabulary';
+    if (typeof characters !== 'string' && !Array.isArray(characters)) {
+      throw new ArgumentError({
+        culprit,
+        problem: `is ${show(characters)}`,
+        remedy: 'pass a string or a list of characters',
+      });
+    }
+    const list = Array.from<string>(characters);
     if (list.length === 0) {
       throw new TextError({ culprit, problem: 'is empty', remedy: 'give it at least one character' });
     }
@@ -104,7 +106,7 @@ export class CharacterTokenizer {
       if (typeof character !== 'string' || Array.from(character).length !== 1 || isSurrogate(character)) {
         throw new TextError({
           culprit,
-          problem: `entry ${token} is ${JSON.stringify(character)}, which is not one code point`,
+          problem: `entry ${token} is ${show(character)}, which is not one code point`,
           remedy: 'list single characters',
         });
       }
@@ -136,6 +138,7 @@ export class CharacterTokenizer {
    * @throws TextError at the first character that the vocabulary lacks
    */
   encode(text: string, what = 'text'): Int32Array {
+    checkString(text, what);
     const tokens = new Int32Array(text.length);
     let count = 0;
     for (const character of text) {
@@ -158,12 +161,19 @@ export class CharacterTokenizer {
    */
   decode(tokens: Iterable<number>): string {
     const parts: string[] = [];
+    if (typeof (tokens as Partial<Iterable<number>> | null)?.[Symbol.iterator] !== 'function') {
+      throw new ArgumentError({
+        culprit: 'tokens',
+        problem: `are ${show(tokens)}`,
+        remedy: 'pass a list of whole numbers',
+      });
+    }
     for (const token of tokens) {
       const character = this.characters[token];
       if (character === undefined) {
         throw new ArgumentError({
           culprit: 'tokens',
-          problem: `token ${token} at position ${parts.length} is outside the vocabulary`,
+          problem: `token ${show(token)} at position ${parts.length} is outside the vocabulary`,
           remedy: `use whole numbers from 0 to ${this.size - 1}`,
         });
       }
@@ -175,9 +185,7 @@ export class CharacterTokenizer {
 
 /** Throws unless `text` is a string with at least one character and no half of a surrogate pair. */
 export function checkText(text: string, what: string): void {
-  if (typeof text !== 'string') {
-    throw new ArgumentError({ culprit: what, problem: `is a ${typeof text}`, remedy: 'pass a string' });
-  }
+  checkString(text, what);
   if (text.length === 0) {
     throw new TextError({ culprit: what, problem: 'is empty', remedy: 'pass at least one character' });
   }
@@ -188,6 +196,11 @@ export function checkText(text: string, what: string): void {
     problem: `has half of a surrogate pair at index ${at}`,
     remedy: 'it was cut inside a character; cut it between code points',
   });
+}
+
+function checkString(text: unknown, what: string): void {
+  if (typeof text === 'string') return;
+  throw new ArgumentError({ culprit: what, problem: `is a ${typeof text}`, remedy: 'pass a string' });
 }
 
 function isSurrogate(character: string): boolean {

@@ -1,6 +1,6 @@
 /** Early stopping: watches one measurement an epoch, and says when it no longer improves. */
 import { ArgumentError } from '../graph/errors.js';
-import { checkChoice, checkFlag, checkNumber, checkOptions, checkWhole } from '../graph/options.js';
+import { checkChoice, checkFlag, checkNumber, checkOptions, checkWhole, show } from '../graph/options.js';
 
 /** Options of early stopping, as Keras' `EarlyStopping`. */
 export interface EarlyStoppingOptions {
@@ -41,7 +41,7 @@ export class EarlyStopping {
     if (!columns.includes(monitor)) {
       throw new ArgumentError({
         culprit,
-        problem: `monitor is "${monitor}"`,
+        problem: `monitor is ${show(monitor)}`,
         remedy: `the history will have ${columns.join(', ')}`,
       });
     }

@@ -1,7 +1,7 @@
 /** The loop of `Model.fit`: epochs, shuffled batches, validation, callbacks, early stopping, and its place in all that. */
 import { ArgumentError, NonFiniteError } from '../graph/errors.js';
 import type { Executor } from '../graph/executor.js';
-import { checkFlag, checkNumber, checkOptions, checkWhole } from '../graph/options.js';
+import { checkFlag, checkNumber, checkOptions, checkSignal, checkWhole } from '../graph/options.js';
 import type { Variable } from '../graph/value.js';
 import type { Assignment, CheckpointReader, CheckpointWriter } from '../io/checkpoint.js';
 import {
@@ -180,6 +180,7 @@ export class ModelFit {
     checkFlag('fit', 'shuffle', shuffle);
     checkWhole('fit', 'seed', seed, 0);
     checkFlag('fit', 'stopOnNaN', stopOnNaN);
+    checkSignal('fit', signal);
     checkOptions('fit, callbacks', callbacks, ['onEpochBegin', 'onEpochEnd', 'onBatchEnd', 'yield']);
     const { training, validation } = divide(data, options);
     // A device's gates may swallow a NaN, so that no loss would tell of it.
@@ -293,8 +294,8 @@ export class ModelFit {
     state.batch = 0;
     state.weight = 0;
     state.sums = {};
-    for (const [name, list] of Object.entries(state.columns)) list.push(measured[name]!);
-    const { loss, validationLoss = loss! } = measured;
+    for (const [name, list] of Object.entries(state.columns)) list.push(measured[name] ?? NaN);
+    const { loss = NaN, validationLoss = loss } = measured;
     if (stopOnNaN && !Number.isFinite(validationLoss)) {
       this.#error = nonFinite(`the validation loss of epoch ${state.epoch}`, validationLoss);
       return 'nonFinite';
@@ -455,23 +456,33 @@ export class ModelFit {
     };
     const early = reader.has('earlyStopping') ? reader.numbers('earlyStopping') : null;
     const epoch = whole(fit, 'epoch');
-    const columns: Record<string, number[]> = {};
-    for (const name of reader.names('history.')) {
-      const list = reader.list(`history.${name}`);
-      if (list.length !== epoch) {
-        reader.fail(`history.${name}`, `has ${list.length} numbers after ${epoch} epochs`);
-      }
-      columns[name] = list;
+    const batch = whole(fit, 'batch');
+    const weight = whole(fit, 'weight');
+    const { batchSize, samples } = settings;
+    if (batch > Math.ceil(samples / batchSize) || weight > Math.min(samples, batch * batchSize)) {
+      reader.fail('fit', `has ${weight} samples after batch ${batch}, of ${batchSize} of ${samples}`);
     }
-    const sums: Record<string, number> = {};
-    for (const name of reader.names('sum.')) sums[name] = reader.list(`sum.${name}`)[0] ?? 0;
+    const names = ['loss', ...this.#parts.metrics];
+    const lists = (prefix: string, known: readonly string[], length: number, after: string) =>
+      reader.names(prefix).map((name): [string, number[]] => {
+        const list = reader.list(prefix + name);
+        if (!known.includes(name)) reader.fail(prefix + name, 'is no measurement of this model');
+        if (list.length !== length) reader.fail(prefix + name, `has ${list.length} numbers ${after}`);
+        return [name, list];
+      });
+    const known = columnsOf(this.#parts.metrics, true);
+    const columns = Object.fromEntries(lists('history.', known, epoch, `after ${epoch} epochs`));
+    const sums = Object.fromEntries(lists('sum.', names, 1, 'for one').map(([name, [sum]]) => [name, sum!]));
+    if (weight > 0 && names.some((name) => !Object.hasOwn(sums, name))) {
+      reader.fail('sum', `of ${names.join(' or ')} is missing`);
+    }
     const fingerprint = whole(fit, 'fingerprint');
     this.#state = {
       settings,
       fingerprint: () => fingerprint,
       epoch,
-      batch: whole(fit, 'batch'),
-      weight: whole(fit, 'weight'),
+      batch,
+      weight,
       sums,
       columns,
       early: early && {

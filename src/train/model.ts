@@ -2,10 +2,10 @@
 import { ArgumentError, DisposedError, ShapeError } from '../graph/errors.js';
 import type { Executor } from '../graph/executor.js';
 import { Graph } from '../graph/graph.js';
-import { checkFlag, checkOptions, checkWhole } from '../graph/options.js';
+import { checkChoice, checkFlag, checkObject, checkOptions, checkWhole, nameOf } from '../graph/options.js';
 import { PlanCache } from '../graph/plan-cache.js';
-import { formatShape, type Shape } from '../graph/shape.js';
-import { Value, type DType } from '../graph/value.js';
+import { checkShape, formatShape, type Shape } from '../graph/shape.js';
+import { DTYPES, Value, type DType } from '../graph/value.js';
 import { assign, CheckpointReader, CheckpointWriter } from '../io/checkpoint.js';
 import { parseSafetensors, writeSafetensors } from '../io/safetensors.js';
 import { ForwardContext } from '../nn/context.js';
@@ -104,13 +104,15 @@ export class Model {
 
   /** @throws ArgumentError for an option out of range or unknown */
   constructor(options: ModelOptions) {
-    const { executor, network, loss, optimizer = new Adam(), metrics = {}, name = 'model' } = options;
+    const name = nameOf('model', options) || 'model';
+    const { executor, network, loss, optimizer = new Adam(), metrics = {} } = options;
     const { batchFirst = true, clipNorm = 0, clipValue = 0, accumulate = 1, seed = 0 } = options;
     const { penalty, averageDecay } = options;
     checkOptions(name, options, MODEL_OPTIONS);
     checkFlag(name, 'batchFirst', batchFirst);
     checkNetwork(name, network);
     checkMeasure(name, 'loss', loss);
+    checkObject(`${name}, metrics`, metrics);
     for (const [metric, measure] of Object.entries(metrics)) {
       checkMeasure(name, `metric "${metric}"`, measure, RESERVED.includes(metric));
     }
@@ -319,6 +321,8 @@ export class Model {
   summary(options: { readonly inputShape?: Shape; readonly dtype?: DType } = {}): string {
     checkOptions('summary', options, ['inputShape', 'dtype']);
     const { inputShape, dtype = 'float32' } = options;
+    if (inputShape !== undefined) checkShape('summary, inputShape', inputShape);
+    checkChoice('summary', 'dtype', dtype, DTYPES);
     const sample = inputShape ? { shape: inputShape, dtype } : this.#sample;
     const parameters = [...this.network.namedParameters()].map(([name, { shape, size }]) => [
       name,

@@ -1,10 +1,10 @@
 /** `ExponentialMovingAverage`: averages of weights over the steps, to evaluate and to save with. */
 import { ArgumentError, DisposedError } from '../graph/errors.js';
-import type { Executor, Plan } from '../graph/executor.js';
+import { checkExecutor, type Executor, type Plan } from '../graph/executor.js';
 import { Graph } from '../graph/graph.js';
 import { checkNumber, checkOptions } from '../graph/options.js';
 import { Variable } from '../graph/value.js';
-import { Module } from '../nn/module.js';
+import { namedVariables, type Module } from '../nn/module.js';
 import { optimizerUpdate } from '../ops/optimizer-update.js';
 
 /** Options of an {@link ExponentialMovingAverage}. */
@@ -42,7 +42,8 @@ export class ExponentialMovingAverage {
     const { executor, parameters, decay = 0.999 } = options;
     this.executor = executor;
     this.#decay = checkedDecay(decay);
-    const named = parameters instanceof Module ? parameters.namedParameters() : parameters;
+    checkExecutor(CULPRIT, executor);
+    const named = namedVariables(CULPRIT, parameters);
     const unique = new Map([...named].map(([name, variable]) => [variable, name]));
     this.#parameters = [...unique.keys()];
     this.#averages = this.#parameters.map(

@@ -1,9 +1,9 @@
 /** Terms of a loss that keep weights or activities small. */
 import { ArgumentError, ShapeError } from '../graph/errors.js';
 import type { Graph } from '../graph/graph.js';
-import { checkNumber, checkOptions } from '../graph/options.js';
+import { checkNumber, checkOptions, checkWhole } from '../graph/options.js';
 import type { Value, Variable } from '../graph/value.js';
-import { Module } from '../nn/module.js';
+import { namedVariables, type Module } from '../nn/module.js';
 import { add, mul } from '../ops/binary.js';
 import { sum } from '../ops/reduce-sum.js';
 import { abs, square } from '../ops/unary.js';
@@ -36,7 +36,7 @@ export function weightPenalty(
   checkOptions(culprit, options, ['l1', 'l2', 'match']);
   const factors = checkPenalty(culprit, options);
   const matches = nameMatcher(culprit, options.match ?? /(^|\.)(?!bias)[^.]*$/);
-  const named = parameters instanceof Module ? parameters.namedParameters() : parameters;
+  const named = namedVariables(culprit, parameters);
   const chosen = new Set([...named].filter(([name]) => matches(name)).map(([, variable]) => variable));
   const terms = [...chosen].map((variable) => penalize(graph.read(variable), factors));
   const [first, ...rest] = terms;
@@ -57,6 +57,7 @@ export function activityPenalty(x: Value, options: Penalty & { readonly batchAxi
   checkOptions(culprit, options, ['l1', 'l2', 'batchAxis']);
   const factors = checkPenalty(culprit, options);
   const { batchAxis = x.shape.length === 3 ? 1 : 0 } = options;
+  checkWhole(culprit, 'batchAxis', batchAxis, 0);
   const batch = x.shape[batchAxis];
   if (batch === undefined) {
     throw new ShapeError({

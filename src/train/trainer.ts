@@ -1,21 +1,21 @@
 /** `Trainer`: an executor, parameters, an optimizer and a recording of the loss, run step by step. */
 import { ArgumentError, DisposedError, ShapeError } from '../graph/errors.js';
-import type { Executor, Feed, Feeds, Plan } from '../graph/executor.js';
+import { checkExecutor, type Executor, type Feed, type Feeds, type Plan } from '../graph/executor.js';
 import type { Graph } from '../graph/graph.js';
-import { checkNumber, checkOptions, checkWhole } from '../graph/options.js';
+import { checkNumber, checkOptions, checkWhole, nameOf, show } from '../graph/options.js';
 import { PlanCache } from '../graph/plan-cache.js';
 import { formatShape, sizeOf, type Shape } from '../graph/shape.js';
 import { Value, type DType, type HostArray, type Variable } from '../graph/value.js';
 import { assign, CheckpointReader, CheckpointWriter, type Assignment } from '../io/checkpoint.js';
 import { ForwardContext } from '../nn/context.js';
-import { Module } from '../nn/module.js';
+import { namedVariables, type Module } from '../nn/module.js';
 import { threefry2x32 } from '../nn/random.js';
 import { globalNorm } from '../ops/global-norm.js';
-import type { Optimizer, OptimizerState } from '../optim/optimizer.js';
+import { checkOptimizer, type Optimizer, type OptimizerState } from '../optim/optimizer.js';
 import type { AdaptiveSchedule, LearningRate } from '../optim/schedules.js';
 import { differentiateLoss } from './differentiate-loss.js';
 import { GradientAccumulator } from './gradient-accumulator.js';
-import type { ExponentialMovingAverage } from './moving-average.js';
+import { ExponentialMovingAverage } from './moving-average.js';
 import { Pacer, type StepRecord } from './pacer.js';
 
 /** Shape and type of one input of a batch. */
@@ -135,7 +135,8 @@ export class Trainer {
 
   /** @throws ArgumentError for an option out of range or unknown */
   constructor(options: TrainerOptions) {
-    const { executor, parameters, optimizer, record, average = null, name = 'trainer' } = options;
+    const name = nameOf('trainer', options) || 'trainer';
+    const { executor, parameters, optimizer, record, average = null } = options;
     const { clipNorm = 0, clipValue = 0, accumulate = 1, variables = new Map(), seed = 0 } = options;
     checkOptions(name, options, [
       'executor',
@@ -154,7 +155,24 @@ export class Trainer {
     checkNumber(name, 'clipValue', clipValue, { min: 0 });
     checkWhole(name, 'accumulate', accumulate, 1);
     checkWhole(name, 'seed', seed, 0);
-    const named = parameters instanceof Module ? parameters.namedParameters() : parameters;
+    checkExecutor(name, executor);
+    checkOptimizer(name, optimizer);
+    if (typeof record !== 'function') {
+      throw new ArgumentError({
+        culprit: name,
+        problem: `record is ${show(record)}`,
+        remedy: 'pass a function',
+      });
+    }
+    if (average !== null && !(average instanceof ExponentialMovingAverage)) {
+      throw new ArgumentError({
+        culprit: name,
+        problem: `average is ${show(average)}`,
+        remedy: 'pass a new ExponentialMovingAverage(…)',
+      });
+    }
+    namedVariables(`${name}, variables`, variables);
+    const named = namedVariables(name, parameters);
     if (named.size === 0) {
       throw new ArgumentError({
         culprit: name,

@@ -24,6 +24,10 @@ it.each<Partial<Settings>>([
   expect(forecast(settings, model.tokenizer.size).parameters).toBe(model.parameterCount);
 });
 
+it('reckons any number of layers at once', () => {
+  expect(forecast({ ...DEFAULT_SETTINGS, numLayers: 1e15 }, 100).parameters).toBeGreaterThan(1e15);
+});
+
 it('needs more memory for more of anything, and an array for the logits at least', () => {
   const base = forecast(DEFAULT_SETTINGS, 100);
   for (const name of ['hiddenSize', 'numLayers', 'batchSize', 'sequenceLength', 'embeddingSize'] as const) {

@@ -17,8 +17,10 @@ it.each([
 it.each([
   ['1 2 3', 'has 3 numbers; paste at least 16'],
   ['none at all', 'has 0 numbers'],
+  ['1 '.repeat(20) + '1e999', 'Infinity is too large'],
+  ['1 '.repeat(20) + '-1e300', '-1e+300 is too large'],
   ['1 '.repeat(5001), 'has 5001 numbers; paste at most 5000'],
-])('refuses what has too few or too many', (text, message) => {
+])('refuses what has too few or too many, or too large ones', (text, message) => {
   expect(() => parseSeries(text)).toThrow(message);
 });
 

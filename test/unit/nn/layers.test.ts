@@ -277,7 +277,7 @@ describe('recurrent layers', () => {
     [{ inputSize: 0 }, /lstm "a": inputSize is 0/],
     [{ hiddenSize: -1 }, /hiddenSize is -1/],
     [{ hiddenSize: 2.5 }, /hiddenSize is 2.5/],
-    [{ hiddenSize: '8' }, /hiddenSize is 8/],
+    [{ hiddenSize: '8' }, /hiddenSize is "8"/],
     [{ numLayers: 0 }, /numLayers is 0/],
     [{ numLayers: Infinity }, /numLayers is Infinity/],
     [{ dropout: 1 }, /dropout is 1/],

@@ -98,6 +98,15 @@ describe('schedules', () => {
 });
 
 describe('ReduceOnPlateau', () => {
+  it('goes on from a state in which the rate has become too small for a number', () => {
+    const schedule = new ReduceOnPlateau({ initial: 1, factor: 0.1, patience: 0 });
+    for (let i = 0; i < 400; i++) schedule.observe(1);
+    expect(schedule.rateAt(1)).toBe(0);
+    const again = new ReduceOnPlateau({ initial: 1, factor: 0.1, patience: 0 });
+    again.restore(schedule.state());
+    expect(again.state()).toEqual(schedule.state());
+  });
+
   /** The rates after each measurement. */
   const follow = (schedule: ReduceOnPlateau, values: readonly number[]): number[] =>
     values.map((value, i) => {

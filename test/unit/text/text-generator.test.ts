@@ -12,6 +12,7 @@ import {
 import { Graph } from '../../../src/graph/graph.js';
 import { loadTextGenerator, type TextGenerator } from '../../../src/inference.js';
 import { parseSafetensors, writeSafetensors } from '../../../src/io/safetensors.js';
+import type { TensorData } from '../../../src/nn/module.js';
 import { CharacterModel, type CharacterModelOptions } from '../../../src/text/character-model.js';
 import { expectClose } from '../../support/compare.js';
 import { TOLERANCES } from '../../support/tolerances.js';
@@ -99,6 +100,20 @@ it('lets timers through while it writes', async () => {
   await collect(generator.generate({ length: 400, seed: 1 }));
   clearInterval(timer);
   expect(ticks).toBeGreaterThan(0);
+});
+
+it('refuses whole numbers for weights, as CharacterModel.load does', async () => {
+  const { tensors, metadata } = parseSafetensors(await createModel().save());
+  const { shape, data } = tensors.get('output.bias')!;
+  const damaged = new Map<string, TensorData>(tensors).set('output.bias', {
+    shape,
+    data: Int32Array.from(data),
+  });
+  const bytes = writeSafetensors(damaged, metadata);
+  await expect(loadTextGenerator(bytes, { backend: 'cpu' })).rejects.toThrow(/output.bias.*whole numbers/);
+  expect(() => CharacterModel.load(bytes, { executor: new CpuExecutor() })).toThrow(
+    /output.bias.*whole numbers/,
+  );
 });
 
 it('refuses what it cannot do', async () => {

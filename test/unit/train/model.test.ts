@@ -622,6 +622,18 @@ describe('Model.checkpoint', () => {
       [(s) => (s.fit['epoch'] = 3), null, /history.\w+: has \d numbers after 3 epochs/],
       [(s) => delete s.fit['fingerprint'], null, /fit, fingerprint/],
       [(s) => (s.earlyStopping['waited'] = 0.5), null, /waited: is 0.5/],
+      [(s) => (s.fit['batch'] = 99), null, /fit: has 0 samples after batch 99/],
+      [(s) => (s.fit['weight'] = 1), null, /fit: has 1 samples after batch 0/],
+      [
+        () => undefined,
+        (t) => t.set('history.__proto__', { shape: [4], data: new Float64Array(4) }),
+        /history.__proto__: is no measurement/,
+      ],
+      [
+        () => undefined,
+        (t) => t.set('sum.__proto__', { shape: [1], data: new Float64Array(1) }),
+        /sum.__proto__: is no measurement/,
+      ],
       [() => undefined, (t) => t.delete('best.0.weight'), /best.0.weight.*missing/],
       [() => undefined, (t) => t.delete('optimizer.counters'), /counters.*missing/],
     ];
