@@ -80,9 +80,15 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     let f = gates[first + quads];
     let g = gates[first + 2u * quads];
     carry[params.carry_c[direction] + at] = dc * f + passing_cell(direction, at) * passed_share(direction, row, quad, 1u);
-    gates[first] = dc * g * gate_slope(i);
-    gates[first + quads] =
-      dc * old_cell(direction, at) * gate_slope(f);
+    let c_old = old_cell(direction, at);
+    var d_i = dc * g * gate_slope(i);
+    var d_f = dc * c_old * gate_slope(f);
+    if (HAS_OPTIONS && params.coupled != 0u) {
+      d_i = dc * (g - c_old) * gate_slope(i);
+      d_f = vec4f(0.0);
+    }
+    gates[first] = d_i;
+    gates[first + quads] = d_f;
     gates[first + 2u * quads] = dc * i * candidate_slope(g);
   }
   recurrent_backward(direction, row, local);

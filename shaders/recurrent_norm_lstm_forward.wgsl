@@ -1,6 +1,6 @@
 // One time step of an LSTM layer with layer normalization, both directions at once, after its product: i,f,o =
-// σ(a + LN(v) + b), g = tanh(…), c = LN(f⊙c + i⊙g), h = o⊙tanh(c), where σ and tanh are the activations chosen.
-// The bindings are in lib/recurrent_norm_forward.wgsl; the gates are i, f, g, o.
+// σ(a + LN(v) + b), g = tanh(…), c = LN(f⊙c + i⊙g), h = o⊙tanh(c), where σ and tanh are the activations chosen;
+// coupled, f = 1 − i. The bindings are in lib/recurrent_norm_forward.wgsl; the gates are i, f, g, o.
 //
 // One workgroup takes one batch row. Workgroups: (B, 1, D). H is padded to a multiple of four, with zeros.
 
@@ -37,7 +37,10 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     let a_g = gates[first + 2u * quads] + recurrent_part(direction, row, 2u, quad, moments);
     let a_o = gates[first + 3u * quads] + recurrent_part(direction, row, 3u, quad, moments);
     let i = gate(a_i);
-    let f = gate(a_f);
+    var f = 1.0 - i;
+    if (!HAS_OPTIONS || params.coupled == 0u) {
+      f = gate(a_f);
+    }
     let g = candidate(a_g);
     let added = select(vec4f(0.0), f * old_cell(direction, row * quads + quad) + i * g, within(quad));
     c[waiting + quad] = added;

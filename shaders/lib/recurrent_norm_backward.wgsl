@@ -41,6 +41,7 @@ struct Params {
   activation: u32,
   gate_activation: u32,
   output_activation: u32,
+  coupled: u32,          // 1: f = 1 − i
   gate_clip: f32,
   training: u32,
   stream: u32,

@@ -31,6 +31,7 @@ struct Params {
   activation: u32,
   gate_activation: u32,
   output_activation: u32,
+  coupled: u32,          // 1: f = 1 − i
   gate_clip: f32,
   epsilon: f32,
   training: u32,

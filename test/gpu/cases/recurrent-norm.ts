@@ -88,4 +88,7 @@ export const cases: readonly GpuCase[] = [
   ...(Object.keys(CELLS) as CellName[]).flatMap(ofCell),
   normalized('lstm', SIZES[2]!, { initial: [true, false] }),
   normalized('lstm', SIZES[1]!, { initial: [false, true] }),
+  normalized('lstm', SIZES[2]!, { coupled: true }),
+  normalized('lstm', MIDDLE, { coupled: true, lengths: LENGTHS, directions: BOTH, gateClip: 0.5 }),
+  normalized('lstm', SIZES[3]!, { coupled: true, gradients: false }),
 ];
