@@ -191,13 +191,7 @@ class CpuPlan implements Plan {
   }
 
   run(feeds: Feeds = {}, options: RunOptions = {}): Promise<RunResult> {
-    if (this.#disposed) {
-      throw new DisposedError({
-        culprit: `plan "${this.#graph.name}"`,
-        problem: 'was disposed',
-        remedy: 'compile the graph again',
-      });
-    }
+    this.#alive();
     const environment = this.#feed(feeds);
     const { read = [], history = false } = options;
     for (const name of read) {
@@ -209,6 +203,20 @@ class CpuPlan implements Plan {
       });
     }
     return this.#run(environment, read, history);
+  }
+
+  async readHistory(): Promise<RunResult['history']> {
+    this.#alive();
+    return this.#takeHistory();
+  }
+
+  #alive(): void {
+    if (!this.#disposed) return;
+    throw new DisposedError({
+      culprit: `plan "${this.#graph.name}"`,
+      problem: 'was disposed',
+      remedy: 'compile the graph again',
+    });
   }
 
   describe(): string {
@@ -251,10 +259,7 @@ class CpuPlan implements Plan {
     }
     const outputs: Record<string, HostArray> = {};
     for (const name of read) outputs[name] = (environment.get(this.#outputs.get(name)!) as Data).slice();
-    const history: Record<string, Float32Array> = {};
-    if (wantsHistory) {
-      for (const [name, kept] of this.#history) history[name] = Float32Array.from(kept.splice(0));
-    }
+    const history = wantsHistory ? this.#takeHistory() : {};
 
     // A value that is itself a variable's array is copied first, for that variable may change before it is used.
     const changes = this.#updates.map(({ variable, value }) => {
@@ -265,6 +270,13 @@ class CpuPlan implements Plan {
     for (const [value, slot] of environment) if (!given.has(value)) this.#arena.release(slot as Data);
     await this.#executor.breathe();
     return { outputs, history };
+  }
+
+  #takeHistory(): RunResult['history'] {
+    const taken = [...this.#history].map(
+      ([name, kept]) => [name, Float32Array.from(kept.splice(0))] as const,
+    );
+    return Object.fromEntries(taken);
   }
 
   /** Checks the feeds and begins an environment with them and the variables. */

@@ -173,6 +173,14 @@ export class GpuPlan implements Plan {
     return result ?? EMPTY_RESULT;
   }
 
+  async readHistory(): Promise<RunResult['history']> {
+    this.#checkUsable();
+    const readback = this.#takeReadback([], true);
+    if (!readback) return {};
+    const encoder = this.#host.device.createCommandEncoder({ label: this.#program.name });
+    return (await this.#readBack(encoder, readback, [], true)).history;
+  }
+
   /**
    * The buffer in which an output lies after a run, for use on the same device without a copy to the host:
    * `offset` and `size` in bytes. Valid until the next run.

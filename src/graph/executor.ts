@@ -57,6 +57,8 @@ export interface Plan {
    * @throws ShapeError at once, when a feed is missing, unknown or of the wrong size
    */
   run(feeds?: Feeds, options?: RunOptions): Promise<RunResult>;
+  /** The history of the runs since the last reading, without another run. */
+  readHistory(): Promise<RunResult['history']>;
   /** A listing for people: what is run, in which order, with sizes. */
   describe(): string;
   /** Frees what the plan holds. Variables live on. */

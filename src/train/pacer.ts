@@ -1,5 +1,5 @@
 /** Paces steps: keeps the device busy and the queue short, and brings losses home every few steps. */
-import { OutOfMemoryError } from '../graph/errors.js';
+import { DisposedError, OutOfMemoryError } from '../graph/errors.js';
 import type { Feeds, Plan, RunResult } from '../graph/executor.js';
 
 /** What is known of a step once its numbers have arrived. */
@@ -20,9 +20,14 @@ export interface StepRecord {
 const READING_PERIOD = 120;
 /** Steps between two readings, at most: what histories surely hold. */
 const MAX_INTERVAL = 16;
+/** Plans with steps that nobody has read, at most: fewer than are kept. */
+const MAX_PLANS = 8;
 
 /** In place of the number of a step that nobody wants to hear of. */
 const FORGOTTEN = 0;
+
+/** What the steps of a plan have left, on its way. */
+type Reading = readonly [plan: Plan, history: Promise<RunResult['history']>, steps: readonly number[]];
 
 const NOTHING: RunResult = { outputs: {}, history: {} };
 
@@ -88,7 +93,7 @@ export class Pacer {
   ): Promise<{ readonly arrival: Promise<RunResult> }> {
     const { read = [], flush = false } = options;
     const wanted = flush || read.length > 0;
-    const due = wanted || this.#sinceReading + 1 >= this.#interval;
+    const due = wanted || this.#sinceReading + 1 >= this.#interval || this.#unread.size >= MAX_PLANS;
     // One reading at a time: its records must be sorted in before the next are.
     if (due) await this.settle();
     if (this.#sinceReading === 0) this.#begin = performance.now();
@@ -104,39 +109,54 @@ export class Pacer {
     }
     const count = this.#sinceReading;
     this.#sinceReading = 0;
-    this.#unread.delete(plan);
-    const reading = this.#receive(plan, running, steps, count, this.#begin);
+    const readings = [...this.#unread].map(([of, unread]): Reading => {
+      return [of, of === plan ? running.then(({ history }) => history) : historyOf(of), unread];
+    });
+    this.#unread.clear();
+    const reading = this.#receive(running, readings, count);
     // An error goes to whoever waits for the reading: this caller, or the next one that needs it done.
     const settled = reading.catch(() => undefined);
     this.#reading = wanted ? settled : reading;
     return { arrival: wanted ? reading : Promise.resolve(NOTHING) };
   }
 
+  /** Sorts in what the steps of each plan have left, and measures. */
   async #receive(
-    plan: Plan,
     running: Promise<RunResult>,
-    steps: readonly number[],
+    readings: readonly Reading[],
     count: number,
-    begin: number,
   ): Promise<RunResult> {
-    this.#arriving += steps.length;
+    const begin = this.#begin;
+    const arriving = readings.reduce((sum, [, , steps]) => sum + steps.length, 0);
+    this.#arriving += arriving;
     try {
-      const result = await running;
-      this.#collect(steps, result);
-      this.#measure(count, begin);
-      return result;
-    } catch (error) {
-      // The steps have been made, and the plan still knows their numbers: its next reading brings them.
-      if (error instanceof OutOfMemoryError) {
-        this.#unread.set(plan, [...steps, ...(this.#unread.get(plan) ?? [])]);
+      const first = this.#records.length;
+      const errors: unknown[] = [];
+      const results = await Promise.allSettled(readings.map(([, history]) => history));
+      readings.forEach(([plan, , steps], i) => {
+        const result = results[i]!;
+        if (result.status === 'fulfilled') {
+          this.#collect(steps, result.value);
+          return;
+        }
+        errors.push(result.reason);
+        // The steps have been made, and the plan still knows their numbers: its next reading brings them.
+        if (result.reason instanceof OutOfMemoryError) {
+          this.#unread.set(plan, [...steps, ...(this.#unread.get(plan) ?? [])]);
+        }
+      });
+      if (readings.length > 1) {
+        this.#records.push(...this.#records.splice(first).sort((a, b) => a.step - b.step));
       }
-      throw error;
+      if (errors.length > 0) throw errors[0];
+      this.#measure(count, begin);
+      return await running;
     } finally {
-      this.#arriving -= steps.length;
+      this.#arriving -= arriving;
     }
   }
 
-  #collect(steps: readonly number[], { history }: RunResult): void {
+  #collect(steps: readonly number[], history: RunResult['history']): void {
     const { loss: losses = [], gradientNorm: norms = [], ...others } = history;
     // The newest is last; should a history have dropped its oldest numbers, those steps go unreported.
     const known = steps.slice(Math.max(0, steps.length - losses.length));
@@ -164,5 +184,15 @@ export class Pacer {
     this.#milliseconds = this.#milliseconds === 0 ? each : 0.7 * this.#milliseconds + 0.3 * each;
     const fitting = Math.floor(READING_PERIOD / Math.max(this.#milliseconds, 0.01));
     this.#interval = Math.min(MAX_INTERVAL, Math.max(1, fitting));
+  }
+}
+
+/** What a plan's steps have left; nothing where it has been disposed of, as its steps then cannot be read. */
+async function historyOf(plan: Plan): Promise<RunResult['history']> {
+  try {
+    return await plan.readHistory();
+  } catch (error) {
+    if (error instanceof DisposedError) return {};
+    throw error;
   }
 }

@@ -176,6 +176,22 @@ describe('Trainer.step', () => {
     }
   });
 
+  it('reports every step once, in order, of more shapes than it keeps plans for', async () => {
+    const trainer = createTrainer({ executor: new Probe(1).executor });
+    const records: StepRecord[] = [];
+    for (let i = 0; i < 100; i++) {
+      records.push(...(await trainer.step(batch(1 + ((i * 7) % 40)), { flush: i === 99 })).records);
+      expect(trainer.unreported).toBeLessThanOrEqual(32);
+    }
+    expect(trainer.unreported).toBe(0);
+    expect(records.map(({ step }) => step)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
+    const patient = createTrainer({ executor: new CpuExecutor() });
+    for (const [i, { loss }] of records.entries()) {
+      const { outputs } = await patient.step(batch(1 + ((i * 7) % 40)), { read: ['loss'] });
+      expect(loss).toBe(outputs['loss']![0]);
+    }
+  });
+
   it('takes steps in the order of their calls, even when none is awaited', async () => {
     const run = async (eager: boolean) => {
       const trainer = createTrainer({ executor: new CpuExecutor() });
