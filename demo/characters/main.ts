@@ -4,12 +4,19 @@ import { create } from '../frame/dom.js';
 import { formatCount } from '../frame/format.js';
 import { showDevice, showHeader } from '../frame/site-header.js';
 import { WorkerClient } from '../frame/worker-client.js';
-import { DEVICE_ERROR } from '../frame/worker-messages.js';
+import { DEVICE_ERROR, WORKER_LOST } from '../frame/worker-messages.js';
 import { curveImage, curveTable } from './curve-image.js';
 import { InsidePanel } from './inside-panel.js';
 import { LossPanel } from './loss-panel.js';
 import { showKept } from './models-panel.js';
-import type { CharacterCalls, KeptFacts, TextSource, TrainOutcome, WorkerEvent } from './protocol.js';
+import type {
+  CharacterCalls,
+  KeptFacts,
+  OpenRequest,
+  TextSource,
+  TrainOutcome,
+  WorkerEvent,
+} from './protocol.js';
 import { RunController } from './run-controller.js';
 import { RunPanel } from './run-panel.js';
 import { SamplePanel } from './sample-panel.js';
@@ -19,8 +26,9 @@ import { TextPanel } from './text-panel.js';
 import { WritePanel } from './write-panel.js';
 
 showHeader();
-const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
-const client = new WorkerClient<CharacterCalls, WorkerEvent>(worker);
+const client = new WorkerClient<CharacterCalls, WorkerEvent>(
+  () => new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' }),
+);
 const form = new SettingsForm();
 const texts = new TextPanel();
 const writePanel = new WritePanel(client, attempt);
@@ -34,17 +42,30 @@ const runs = new RunController({
   samples,
   scores: new ScorePanel(),
   onChange: showModel,
-  onNotice: notice,
-  onKept: () => void listKept(),
+  onKept: tellKept,
 });
 /** In place of the library's own words, which are for programmers. */
 const LOST = 'The GPU was lost: its driver or the browser has given it up. What was kept is safe.';
+/** In place of what only programmers need to know. */
+const ENDED =
+  'The browser has ended the worker that computes, perhaps for want of memory. What was kept is safe.';
 /** The text that the worker reads or has read; null once another one is chosen. */
 let reading: Promise<string> | null = null;
+/** The model in the browser's storage that is shown, where it was opened from there. */
+let openId: string | null = null;
 
-form.onChange = () => runs.followSettings();
-texts.onChoice = () => void attempt(readChosen);
+form.onChange = () => {
+  runs.followSettings();
+  summarize();
+};
+texts.onChoice = () => {
+  summarize();
+  void attempt(readChosen);
+};
+summarize();
+followWidth();
 void attempt(readChosen);
+watch();
 void attempt(async () => {
   const device = await client.call('probe', null);
   showDevice(device);
@@ -63,6 +84,10 @@ button('further').addEventListener('click', () => {
     const name = (await reading) ?? texts.name;
     await runs.further(form.read(), name);
   });
+});
+button('copy-model').addEventListener('click', () => {
+  const id = openId;
+  if (id !== null) void attempt(() => openKept({ id }, 'copy'));
 });
 button('reset').addEventListener('click', () => {
   void attempt(async () => {
@@ -101,6 +126,25 @@ window.demo = {
   model: modelFile,
   curve,
 };
+
+/** The settings in a line, for where they are folded away. */
+function summarize(): void {
+  const { cell, numLayers, hiddenSize, steps } = form.read();
+  const name = texts.name === 'library source' ? 'This library’s source code' : texts.name;
+  const network = `${cell.toUpperCase()} ${numLayers}×${hiddenSize}`;
+  box('setup-summary').textContent = `${name} · ${network} · ${formatCount(steps)} steps`;
+}
+
+/** Beside the stage the settings are always open; above it they are folded away. */
+function followWidth(): void {
+  const wide = matchMedia('(min-width: 62rem)');
+  const details = element('setup-details', HTMLDetailsElement);
+  const follow = (): void => {
+    details.open = wide.matches;
+  };
+  wide.addEventListener('change', follow);
+  follow();
+}
 
 /** Reads a text in the worker and shows what it is. */
 async function read(source: TextSource): Promise<string> {
@@ -192,7 +236,7 @@ function followDrops(): void {
 
 /** Offers to go on with what was trained last. */
 async function offerLast(): Promise<void> {
-  const [last] = await listKept();
+  const last = await lastKept();
   const offer = box('resume');
   if (!last || runs.running || runs.model) return;
   const unfinished = last.step < last.steps;
@@ -206,16 +250,34 @@ async function offerLast(): Promise<void> {
   offer.hidden = false;
 }
 
-async function openKept({ id }: KeptFacts): Promise<void> {
+async function openKept({ id }: Pick<KeptFacts, 'id'>, how: OpenRequest['how'] = 'own'): Promise<void> {
   if (runs.running) throw new Error('the page is training; wait for it to end, or stop it');
   const { backend } = form.read();
-  const opened = await client.call('open', { id, backend });
+  if (how === 'take') notice('Asking the other tab to end its step and to keep the model…');
+  const opened = await client.call('open', { id, backend, how }).catch(async (error: unknown) => {
+    // One that turned out damaged has another place in the list.
+    await listKept();
+    throw error;
+  });
+  box('notice').hidden = true;
+  if (!opened) {
+    notice(
+      'This model is open in another tab, which may be training it.',
+      ['Open to read only', () => openKept({ id }, 'read')],
+      ['Open a copy', () => openKept({ id }, 'copy')],
+      ['Take it over here', () => openKept({ id }, 'take')],
+    );
+    return;
+  }
   box('resume').hidden = true;
+  openId = opened.kept.id;
   form.fill({ ...opened.settings });
   texts.show(opened.text);
   form.vocabularySize = opened.text.vocabulary.length;
   reading = Promise.resolve(opened.text.name);
   runs.opened(opened);
+  box('status').scrollIntoView({ block: 'nearest' });
+  if (how === 'copy') await listKept();
 }
 
 async function listKept(): Promise<readonly KeptFacts[]> {
@@ -228,6 +290,11 @@ async function listKept(): Promise<readonly KeptFacts[]> {
         await client.call('remove', { id });
         box('resume').hidden = true;
         await listKept();
+      });
+    },
+    rescue: ({ id }) => {
+      void attempt(async () => {
+        download(new Blob([await client.call('rescue', { id })]), 'damaged.safetensors');
       });
     },
   });
@@ -246,37 +313,92 @@ function showModel(): void {
     : 'There is none yet: train one, or load one from a file.';
 }
 
-function notice(message: string): void {
-  box('notice').textContent = message;
+/** Says something, and what may be done about it. */
+function notice(
+  message: string,
+  ...actions: (readonly [label: string, act: () => Promise<unknown>])[]
+): void {
+  const buttons = actions.map(([label, act]) =>
+    create('button', { type: 'button', class: 'small', onclick: () => void attempt(act) }, label),
+  );
+  box('notice').replaceChildren(message, ...(buttons.length > 0 ? [create('br')] : []), ...buttons);
   box('notice').hidden = false;
+  box('notice').scrollIntoView({ block: 'nearest' });
+}
+
+/** A run goes on though its model cannot be kept: the person should know, until it can be again. */
+function tellKept(problem: string | null): void {
+  const told = box('unkept');
+  told.hidden = problem === null;
+  if (problem === null) void listKept();
+  else {
+    const export_ = create(
+      'button',
+      { type: 'button', class: 'small', onclick: () => button('download').click() },
+      'Export safetensors',
+    );
+    told.replaceChildren(
+      `${problem}. Remove a model below, or export this one before you leave.`,
+      create('br'),
+      export_,
+    );
+  }
+}
+
+/** Follows what the worker tells of its own accord, and begins anew where it has ended. */
+function watch(): void {
+  const onEvent = (event: WorkerEvent): void => {
+    if (event.type === 'kept') tellKept(null);
+    if (event.type === 'unkept') tellKept(event.message);
+    if (event.type !== 'taken') return;
+    openId = event.id;
+    runs.taken();
+    notice(
+      `Another tab has taken this model over, as it was after step ${formatCount(event.step)}. Here it can still write; to train it here too, make a copy.`,
+    );
+  };
+  client.call('watch', null, { onEvent }).catch(async (error: unknown) => {
+    // A script that cannot be loaded will not be there the next time either.
+    if (!(error instanceof Error) || error.name !== WORKER_LOST) return;
+    const told = runs.running;
+    runs.lost();
+    watch();
+    await readChosen().catch(() => undefined);
+    if (!told) await attempt(() => Promise.reject(error));
+  });
 }
 
 /** Runs what a person asked for, and shows them what went wrong. */
 async function attempt(work: () => Promise<unknown>): Promise<void> {
   const shown = box('error');
-  shown.hidden = true;
-  box('notice').hidden = true;
+  for (const told of [shown, box('notice')]) {
+    told.hidden = true;
+    told.replaceChildren();
+  }
   try {
     await work();
   } catch (error) {
     const message = messageOf(error);
-    shown.replaceChildren(message.includes('the device was lost') ? LOST : message);
+    const name = error instanceof Error ? error.name : '';
+    const plain = name === WORKER_LOST ? ENDED : message.includes('the device was lost') ? LOST : message;
+    const gone = name === DEVICE_ERROR || name === WORKER_LOST;
+    shown.replaceChildren(plain, ...(gone ? await recovery() : []));
     shown.title = message;
-    if (error instanceof Error && error.name === DEVICE_ERROR) await offerRecovery(shown);
     shown.hidden = false;
     shown.scrollIntoView({ block: 'nearest' });
   }
 }
 
-/** After a lost device: the way on from what was kept. */
-async function offerRecovery(shown: HTMLElement): Promise<void> {
-  const [last] = await listKept();
-  if (!last) return;
-  const again = create(
-    'button',
-    { type: 'button', class: 'small' },
-    `Go on from step ${formatCount(last.step)}`,
-  );
-  again.addEventListener('click', () => void attempt(() => openKept(last)));
-  shown.append(create('br'), again);
+/** The model that was kept last and is whole. */
+async function lastKept(): Promise<KeptFacts | undefined> {
+  return (await listKept()).find(({ damage }) => damage === null);
+}
+
+/** After a lost device or worker: the way on from what was kept. */
+async function recovery(): Promise<HTMLElement[]> {
+  const last = await lastKept();
+  if (!last) return [];
+  const onclick = (): void => void attempt(() => openKept(last));
+  const label = `Go on from step ${formatCount(last.step)}`;
+  return [create('br'), create('button', { type: 'button', class: 'small', onclick }, label)];
 }

@@ -8,11 +8,14 @@ export interface KeptActions {
   readonly open: (model: KeptFacts) => void;
   readonly rename: (model: KeptFacts, name: string) => void;
   readonly remove: (model: KeptFacts) => void;
+  /** Hands over what is left of a damaged model. */
+  readonly rescue: (model: KeptFacts) => void;
 }
 
 /** Shows the list. */
 export function showKept(models: readonly KeptFacts[], actions: KeptActions): void {
   const items = models.map((model) => {
+    if (model.damage !== null) return damagedItem(model, model.damage, actions);
     const { name, step, steps, loss, bytes, savedAt } = model;
     const rename: EventListener = (event) => {
       const field = event.target as HTMLInputElement;
@@ -38,30 +41,36 @@ export function showKept(models: readonly KeptFacts[], actions: KeptActions): vo
       create(
         'span',
         { class: 'buttons' },
-        create(
-          'button',
-          {
-            type: 'button',
-            class: 'small',
-            'aria-label': `Open ${name}`,
-            onclick: () => actions.open(model),
-          },
-          'Open',
-        ),
-        create(
-          'button',
-          {
-            type: 'button',
-            class: 'small',
-            'aria-label': `Remove ${name}`,
-            onclick: () => actions.remove(model),
-          },
-          'Remove',
-        ),
+        action('Open', name, () => actions.open(model)),
+        action('Remove', name, () => actions.remove(model)),
       ),
     );
   });
   box('kept').replaceChildren(...items);
+}
+
+function damagedItem(model: KeptFacts, damage: string, actions: KeptActions): HTMLLIElement {
+  const { name, savedAt } = model;
+  return create(
+    'li',
+    {},
+    create('span', { class: 'set-aside' }, `${name}, set aside`),
+    create('span', { class: 'hint' }, `Damaged: ${damage}. Found ${when(savedAt)}.`),
+    create(
+      'span',
+      { class: 'buttons' },
+      ...(model.bytes > 0 ? [action('Download', name, () => actions.rescue(model))] : []),
+      action('Remove', name, () => actions.remove(model)),
+    ),
+  );
+}
+
+function action(label: string, name: string, onclick: () => void): HTMLButtonElement {
+  return create(
+    'button',
+    { type: 'button', class: 'small', 'aria-label': `${label} ${name}`, onclick },
+    label,
+  );
 }
 
 function when(time: number): string {

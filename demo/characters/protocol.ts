@@ -181,6 +181,15 @@ export interface KeptFacts {
   /** Milliseconds since 1970. */
   readonly savedAt: number;
   readonly bytes: number;
+  /** Why it cannot be opened any more; null where it is whole. */
+  readonly damage: string | null;
+}
+
+/** How a model is opened: to go on with it, to read it only, as a copy, or though another tab has it. */
+export interface OpenRequest {
+  readonly id: string;
+  readonly backend: Settings['backend'];
+  readonly how: 'own' | 'read' | 'copy' | 'take';
 }
 
 /** A model taken out of the browser's storage, with all that the page shows of it. */
@@ -190,6 +199,8 @@ export interface OpenedModel {
   readonly text: TextFacts;
   readonly settings: Settings;
   readonly history: History;
+  /** Whether another tab may train it, and this one not. */
+  readonly readOnly: boolean;
 }
 
 /** How to write text. */
@@ -239,9 +250,14 @@ export interface CharacterCalls {
   keep(request: null): null;
   /** What the browser's storage has, the newest first. */
   kept(request: null): readonly KeptFacts[];
-  open(request: { readonly id: string; readonly backend: Settings['backend'] }): OpenedModel;
+  /** Null where another tab has the model. */
+  open(request: OpenRequest): OpenedModel | null;
   rename(request: { readonly id: string; readonly name: string }): null;
   remove(request: { readonly id: string }): null;
+  /** What is left of the weights of a damaged model. */
+  rescue(request: { readonly id: string }): ArrayBuffer;
+  /** Tells what happens when nothing was asked for; answered when the worker ends. */
+  watch(request: null): null;
 }
 
 /** What the worker tells while it works. */
@@ -265,8 +281,10 @@ export type WorkerEvent =
   | ({ readonly type: 'score' } & Score)
   /** The model was kept in the browser's storage. */
   | { readonly type: 'kept'; readonly step: number }
-  /** Something a person should know, though the run goes on. */
-  | { readonly type: 'notice'; readonly message: string };
+  /** The model could not be kept, though the run goes on. */
+  | { readonly type: 'unkept'; readonly message: string }
+  /** Another tab has taken the model over, as it was after a step. */
+  | { readonly type: 'taken'; readonly id: string; readonly step: number };
 
 /** What the page offers to whoever drives it from outside: the same steps that its buttons take. */
 export interface DemoControl {

@@ -2,7 +2,8 @@
 import { box, button, input } from '../frame/dom.js';
 import { formatBytes, formatRate } from '../frame/format.js';
 import type { WorkerClient } from '../frame/worker-client.js';
-import { DEVICE_ERROR } from '../frame/worker-messages.js';
+import { DEVICE_ERROR, WORKER_LOST } from '../frame/worker-messages.js';
+import { recordStep } from './history.js';
 import type { LossPanel } from './loss-panel.js';
 import {
   emptyHistory,
@@ -28,9 +29,8 @@ export interface RunViews {
   readonly scores: ScorePanel;
   /** Called when the model, or what can be done with it, has changed. */
   readonly onChange: () => void;
-  readonly onNotice: (message: string) => void;
-  /** Called when the worker has kept the model. */
-  readonly onKept: () => void;
+  /** Called when the worker has kept the model, or with the reason why it could not. */
+  readonly onKept: (problem: string | null) => void;
 }
 
 type Phase = 'idle' | 'training' | 'stopping' | 'held';
@@ -45,6 +45,7 @@ export class RunController {
   /** How many steps the model's run is to have in all; 0 where it has had none. */
   #steps = 0;
   #name = '';
+  #readOnly = false;
 
   constructor(views: RunViews) {
     this.#views = views;
@@ -74,6 +75,17 @@ export class RunController {
   /** Of the model that is shown, for titles of pictures. */
   get name(): string {
     return this.#name;
+  }
+
+  /** Whether another tab trains the model that is shown. */
+  get readOnly(): boolean {
+    return this.#readOnly;
+  }
+
+  /** Another tab has taken over the model that is shown. */
+  taken(): void {
+    this.#readOnly = true;
+    this.#show();
   }
 
   /** Steps that were asked for but not taken yet. */
@@ -119,8 +131,8 @@ export class RunController {
   }
 
   /** Another model is there: one that was kept. */
-  opened({ model, kept, history, settings }: OpenedModel): void {
-    this.#replace(model, history, settings.steps, kept.name);
+  opened({ model, kept, history, settings, readOnly }: OpenedModel): void {
+    this.#replace(model, history, settings.steps, kept.name, readOnly);
     const { run } = this.#views;
     const { step } = kept;
     run.restore(
@@ -132,8 +144,15 @@ export class RunController {
       },
       history.validation.at(-1)?.loss ?? null,
     );
-    run.say(`${kept.name} is as it was after step ${step}.`);
+    const noTraining = readOnly ? ' It is open to read only: it can write, but not learn.' : '';
+    run.say(`${kept.name} is as it was after step ${step}.${noTraining}`);
     this.followSettings();
+  }
+
+  /** The worker has ended, and the model with it; what was seen of it stays in sight. */
+  lost(): void {
+    this.#model = null;
+    this.#show();
   }
 
   /** There is no model any more. */
@@ -143,8 +162,9 @@ export class RunController {
     this.#views.run.say('Press “Start training” to begin anew.');
   }
 
-  #replace(model: ModelFacts | null, history: History, steps: number, name: string): void {
+  #replace(model: ModelFacts | null, history: History, steps: number, name: string, readOnly = false): void {
     this.#model = model;
+    this.#readOnly = readOnly;
     this.#history = history;
     this.#steps = steps;
     this.#name = name;
@@ -191,8 +211,8 @@ export class RunController {
     } catch (error) {
       if (!progress.begun) this.#history = before;
       run.fail();
-      // With the device, the model is lost.
-      if (error instanceof Error && error.name === DEVICE_ERROR) this.#model = null;
+      // With the device, or the worker, the model is lost.
+      if (error instanceof Error && [DEVICE_ERROR, WORKER_LOST].includes(error.name)) this.#model = null;
       throw error;
     } finally {
       this.#phase = 'idle';
@@ -210,6 +230,7 @@ export class RunController {
     const { loss, samples, run } = this.#views;
     this.#model = event.model;
     this.#steps = settings.steps;
+    this.#readOnly = false;
     this.#name = mode === 'fresh' ? `${event.model.kind} on ${textName}` : this.#name;
     if (mode === 'fresh') {
       run.forgetValidation();
@@ -227,7 +248,7 @@ export class RunController {
     run.show(event);
     switch (event.type) {
       case 'step':
-        this.#record(event);
+        recordStep(this.#history, event);
         loss.redraw();
         break;
       case 'held':
@@ -252,26 +273,16 @@ export class RunController {
         break;
       }
       case 'kept':
-        this.#views.onKept();
+        this.#views.onKept(null);
         break;
-      case 'notice':
-        this.#views.onNotice(event.message);
+      case 'unkept':
+        this.#views.onKept(event.message);
         break;
+      case 'taken':
       case 'reading':
       case 'ready':
         break;
     }
-  }
-
-  #record(event: Extract<WorkerEvent, { type: 'step' }>): void {
-    const { step, loss, gradientNorm, learningRate, seconds, validationLoss } = event;
-    const { steps, losses, gradientNorms, learningRates, seconds: times, validation } = this.#history;
-    steps.push(step);
-    losses.push(loss);
-    gradientNorms.push(gradientNorm);
-    learningRates.push(learningRate);
-    times.push(seconds);
-    if (validationLoss !== undefined) validation.push({ step, loss: validationLoss, seconds });
   }
 
   #hold(what: 'pause' | 'resume' | 'step'): void {
@@ -306,7 +317,8 @@ export class RunController {
     button('start').disabled = !idle;
     button('start').textContent = has ? 'Start anew' : 'Start training';
     button('start').classList.toggle('primary', !has);
-    show('further', idle && has);
+    show('further', idle && has && !this.#readOnly);
+    show('copy-model', idle && has && this.#readOnly);
     button('further').textContent = this.stepsLeft > 0 ? 'Go on' : 'Train further';
     show('pause', !idle);
     button('pause').textContent = phase === 'held' ? 'Go on' : 'Pause';

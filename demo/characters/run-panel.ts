@@ -1,5 +1,5 @@
 /** Shows a run while it goes on: what it does, how far it is, and its figures. */
-import { element, oncePerFrame, setText } from '../frame/dom.js';
+import { box, element, oncePerFrame, setText } from '../frame/dom.js';
 import { formatCount, formatDuration, formatLoss, formatRate } from '../frame/format.js';
 import type { StepReport, TrainOutcome, WorkerEvent } from './protocol.js';
 
@@ -20,6 +20,7 @@ export class RunPanel {
   begin(text: string): void {
     this.#text = text;
     this.#latest = null;
+    box('figures').hidden = false;
     this.say(`Reading ${text}…`);
     this.#progress.removeAttribute('value');
   }
@@ -35,6 +36,7 @@ export class RunPanel {
     validation: number | null,
   ): void {
     this.#validationLoss = validation;
+    box('figures').hidden = false;
     this.#latest = {
       ...report,
       learningRate: 0,
@@ -91,6 +93,7 @@ export class RunPanel {
 
   /** Nothing was trained. */
   clear(): void {
+    box('figures').hidden = true;
     this.#latest = null;
     this.#validationLoss = null;
     this.#progress.value = 0;

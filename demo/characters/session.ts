@@ -1,15 +1,16 @@
 /** What the worker holds: the text that was read, the model with its history, and the run that goes on. */
 import { ArgumentError, CharacterModel } from '../../src/index.js';
 import type { Devices } from '../frame/device.js';
+import { Claims } from './claims.js';
 import { Inspector } from './inspector.js';
+import { Keeper, newId, type Work } from './keeper.js';
 import { createOptimizer } from './optimizers.js';
 import {
   emptyHistory,
-  type History,
   type Inspection,
-  type KeptFacts,
   type ModelFacts,
   type OpenedModel,
+  type OpenRequest,
   type Settings,
   type TextSource,
   type TextFacts,
@@ -18,26 +19,11 @@ import {
   type WorkerEvent,
 } from './protocol.js';
 import { describeText, readText, type ReadText } from './read-text.js';
-import { keepModel, takeModel, textIdOf, type KeptText } from './storage.js';
+import { removeModel, StorageError, takeModel } from './storage.js';
 import { factsOf, TrainingRun } from './training-run.js';
 
 type Emit = (event: WorkerEvent) => void;
 
-/** A model, and what is needed to go on with it. */
-interface Work {
-  model: CharacterModel;
-  /** None where it came from a file of weights: it then learns the text that was read. */
-  text: ReadText | null;
-  readonly history: History;
-  settings: Settings | null;
-  /** In the browser's storage. */
-  readonly id: string;
-  readonly name: string;
-}
-
-/** Between two times that the model is kept, in milliseconds, and as many times as long as keeping takes. */
-const KEEP_PERIOD = 10_000;
-const KEEP_SHARE = 20;
 /** So much of its own text is shown to a model that is looked into. */
 const EXCERPT = 800;
 
@@ -48,9 +34,18 @@ export class Session {
   #work: Work | null = null;
   #run: TrainingRun | null = null;
   #inspector: Inspector | null = null;
-  #keeping: Promise<void> | null = null;
-  #keptAt = 0;
-  #keepPeriod = KEEP_PERIOD;
+  #ended: Promise<unknown> = Promise.resolve();
+  /** Ends the run that goes on now. */
+  #stop = new AbortController();
+  readonly #keeper = new Keeper((work) => this.#lose(work));
+  readonly #claims = new Claims({
+    onAsked: (id) => this.#letGo(id),
+    onLost: (id) => {
+      if (this.#work?.id === id) this.#lose(this.#work);
+    },
+  });
+  /** Tells the page what happens when it has asked for nothing. */
+  tell: Emit = () => undefined;
 
   constructor(devices: Devices) {
     this.#devices = devices;
@@ -85,7 +80,10 @@ export class Session {
   async train(request: TrainRequest, emit: Emit, signal: AbortSignal): Promise<TrainOutcome> {
     const { settings, mode, keep } = request;
     const work = mode === 'fresh' ? await this.#createWork(settings) : this.#continueWork(settings);
+    if (keep) await this.#claims.claim(work.id);
     const text = work.text!;
+    const stop = new AbortController();
+    this.#stop = stop;
     // A run that fails before its first step leaves the model that was there before.
     const run = new TrainingRun({
       model: work.model,
@@ -96,25 +94,31 @@ export class Session {
       history: work.history,
       ...(work.history.steps.length === 0 && { optimizer: createOptimizer(settings) }),
       emit,
-      signal,
+      signal: AbortSignal.any([signal, stop.signal]),
       onReady: () => this.#adopt(work),
       onKeep: async (now) => {
-        if (keep) await this.#keepSometimes(now, emit);
+        if (keep) await this.#keeper.sometimes(work, now, emit);
       },
     });
     this.#run = run;
-    this.#keptAt = performance.now();
-    try {
-      const outcome = await run.run();
-      if (keep && this.#work === work) {
-        await this.#renew(work);
-        await this.#keepSometimes(true, emit);
+    this.#keeper.begin();
+    const training = async (): Promise<TrainOutcome> => {
+      try {
+        const outcome = await run.run();
+        if (keep && this.#work === work) {
+          await this.#renew(work);
+          await this.#keeper.sometimes(work, true, emit);
+        }
+        return outcome;
+      } finally {
+        this.#run = null;
+        if (this.#work !== work) work.model.dispose();
+        this.#claims.keepOnly(this.#work?.id ?? null);
       }
-      return outcome;
-    } finally {
-      this.#run = null;
-      if (this.#work !== work) work.model.dispose();
-    }
+    };
+    const ended = training();
+    this.#ended = ended.catch(() => undefined);
+    return ended;
   }
 
   /** A model from a safetensors file. */
@@ -122,13 +126,25 @@ export class Session {
     const model = CharacterModel.load(bytes, { executor: await this.#devices.open(backend) });
     const facts = factsOf(model);
     const history = emptyHistory();
-    this.#adopt({ model, text: null, history, settings: null, id: newId(), name: facts.kind });
+    const rest = { id: newId(), name: facts.kind, readOnly: false };
+    this.#adopt({ model, text: null, history, settings: null, ...rest });
     return facts;
   }
 
-  /** A model from the browser's storage, at the step where it was kept. */
-  async open(id: string, backend: Settings['backend']): Promise<OpenedModel> {
-    const { model: kept, text } = await takeModel(id);
+  /** A model from the browser's storage, at the step where it was kept; null where another tab has it. */
+  async open({ id, backend, how }: OpenRequest): Promise<OpenedModel | null> {
+    if (how === 'take') await this.#claims.takeOver(id);
+    if (how === 'own' && !(await this.#claims.claim(id))) return null;
+    try {
+      return await this.#open({ id, backend, how });
+    } finally {
+      this.#claims.keepOnly(this.#work?.id ?? null);
+    }
+  }
+
+  async #open({ id, backend, how }: OpenRequest): Promise<OpenedModel> {
+    const owned = how === 'own' || how === 'take';
+    const { model: kept, text } = await takeModel(id, owned ? this.#keeper.owner : null);
     const { checkpoint, history } = kept;
     const settings = { ...kept.settings, backend };
     const executor = await this.#devices.open(backend);
@@ -138,15 +154,33 @@ export class Session {
     });
     const read = describeText(text.name, text.text, text.task);
     this.#text = read;
-    this.#adopt({ model, text: read, history, settings, id: kept.id, name: kept.name });
-    const { name, kind, textName, step, steps, loss, savedAt, bytes } = kept;
+    const own =
+      how === 'copy' ? { id: newId(), name: `${kept.name}, copy` } : { id: kept.id, name: kept.name };
+    const work = { model, text: read, history, settings, ...own, readOnly: how === 'read' };
+    this.#adopt(work);
+    if (how === 'copy') {
+      await this.#claims.claim(own.id);
+      await this.#keeper.keep(work);
+    }
+    const { kind, textName, step, steps, loss, savedAt, bytes } = kept;
     return {
-      kept: { id, name, kind, textName, step, steps, loss, savedAt, bytes },
+      kept: { ...own, kind, textName, step, steps, loss, savedAt, bytes, damage: null },
       model: factsOf(model),
       text: read.facts,
       settings,
       history,
+      readOnly: how === 'read',
     };
+  }
+
+  /** @throws StorageError where it is trained, here or in another tab */
+  async remove(id: string): Promise<void> {
+    if (this.#run && this.#work?.id === id)
+      throw new StorageError('this model is being trained; stop it first');
+    if (await this.#claims.isElsewhere(id)) {
+      throw new StorageError('this model is open in another tab; close it there first');
+    }
+    await removeModel(id);
   }
 
   /** Looks into the model as it reads a text, or the end of its own, which it was not trained on. */
@@ -163,14 +197,29 @@ export class Session {
 
   /** Keeps the model as it is, unless it came from a file and has learned nothing since. */
   async keep(): Promise<void> {
-    await this.#keeping;
-    if (this.#work) await this.#keep(this.#work);
+    if (this.#work) await this.#keeper.sometimes(this.#work, true, this.tell);
   }
 
   /** Forgets the model. */
   reset(): void {
     this.#work?.model.dispose();
     this.#work = null;
+    this.#claims.keepOnly(null);
+  }
+
+  /** Another tab asks for the model: its run here ends at the next step, and it is kept for the last time. */
+  async #letGo(id: string): Promise<void> {
+    this.#stop.abort();
+    await this.#ended;
+    if (this.#work?.id === id) this.#lose(this.#work);
+  }
+
+  /** Another tab has the model now. */
+  #lose(work: Work): void {
+    if (work.readOnly) return;
+    work.readOnly = true;
+    this.#stop.abort();
+    this.tell({ type: 'taken', id: work.id, step: work.history.steps.at(-1) ?? 0 });
   }
 
   /** The device is gone, and the model with it, if it was there. */
@@ -192,11 +241,18 @@ export class Session {
     const model = CharacterModel.create({ executor, text: text.text, ...sizes });
     const { kind } = factsOf(model);
     const name = `${kind}, ${text.facts.name}`;
-    return { model, text, history: emptyHistory(), settings, id: newId(), name };
+    return { model, text, history: emptyHistory(), settings, id: newId(), name, readOnly: false };
   }
 
   #continueWork(settings: Settings): Work {
     const work = this.#checkWork();
+    if (work.readOnly) {
+      throw new ArgumentError({
+        culprit: 'training',
+        problem: 'this model belongs to another tab',
+        remedy: 'make a copy of it, or take it over from the list of models',
+      });
+    }
     work.text ??= this.#readText();
     if (work.settings && settings.optimizer !== work.settings.optimizer) {
       throw new ArgumentError({
@@ -226,49 +282,4 @@ export class Session {
     work.model.dispose();
     work.model = renewed;
   }
-
-  async #keepSometimes(now: boolean, emit: Emit): Promise<void> {
-    const due = performance.now() - this.#keptAt >= this.#keepPeriod;
-    if (!now && (!due || this.#keeping)) return;
-    const work = this.#work!;
-    const began = performance.now();
-    const keep = async (): Promise<void> => {
-      try {
-        await this.#keep(work);
-        emit({ type: 'kept', step: work.history.steps.at(-1) ?? 0 });
-      } catch (error) {
-        emit({ type: 'notice', message: error instanceof Error ? error.message : String(error) });
-      } finally {
-        this.#keptAt = performance.now();
-        this.#keepPeriod = Math.max(KEEP_PERIOD, KEEP_SHARE * (this.#keptAt - began));
-        this.#keeping = null;
-      }
-    };
-    await this.#keeping;
-    this.#keeping = keep();
-    if (now) await this.#keeping;
-  }
-
-  async #keep({ model, text, settings, history, id, name }: Work): Promise<void> {
-    if (!text || !settings || history.steps.length === 0) return;
-    const checkpoint = await model.checkpoint();
-    const { name: textName, task } = text.facts;
-    const kept: KeptText = { id: textIdOf(text.text), name: textName, text: text.text, task };
-    const facts: KeptFacts = {
-      id,
-      name,
-      kind: factsOf(model).kind,
-      textName,
-      step: history.steps.at(-1)!,
-      steps: settings.steps,
-      loss: history.validation.at(-1)?.loss ?? history.losses.at(-1)!,
-      savedAt: Date.now(),
-      bytes: checkpoint.length,
-    };
-    await keepModel({ ...facts, settings, history, checkpoint, textId: kept.id }, kept);
-  }
-}
-
-function newId(): string {
-  return `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`;
 }

@@ -43,8 +43,9 @@ export class TextPanel {
     this.#onChoice = listener;
   }
 
-  /** The name of the text that is chosen; null where there is none yet. */
+  /** The name of the text that is chosen, for people. */
   get name(): string {
+    if (!this.complete) return 'no text yet';
     const source = this.source();
     if (source.kind === 'task') return TASKS[source.task].name;
     return source.kind === 'library' ? 'library source' : source.name;

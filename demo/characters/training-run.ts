@@ -1,6 +1,7 @@
 /** One call of `fit` in the worker: it reports, samples, waits while paused, and changes its learning rate. */
 import { ArgumentError, type CharacterModel, type FitProgress, type Optimizer } from '../../src/index.js';
 import { Gate } from './gate.js';
+import { recordStep } from './history.js';
 import type { History, ModelFacts, Settings, TrainOutcome, WorkerEvent } from './protocol.js';
 import type { TaskCase } from './tasks.js';
 import { checkSampling, scoreModel, writeSample } from './writing.js';
@@ -131,14 +132,7 @@ export class TrainingRun {
     }
     const seconds = this.#secondsBefore + (performance.now() - this.#began - this.#held) / 1000;
     const learningRate = this.#learningRate;
-    history.steps.push(step);
-    history.losses.push(loss);
-    history.gradientNorms.push(gradientNorm);
-    history.learningRates.push(learningRate);
-    history.seconds.push(seconds);
-    if (validationLoss !== undefined) history.validation.push({ step, loss: validationLoss, seconds });
-    emit({
-      type: 'step',
+    const report = {
       step,
       steps,
       loss,
@@ -149,7 +143,9 @@ export class TrainingRun {
       charactersPerSecond,
       secondsLeft,
       seconds,
-    });
+    };
+    recordStep(history, report);
+    emit({ type: 'step', ...report });
     if (signal.aborted) return;
     const { sampleEvery } = settings;
     if (sampleEvery > 0 && step % sampleEvery === 0 && step < steps) {

@@ -5,7 +5,7 @@ import { serve } from '../frame/worker-server.js';
 import { DEVICE_ERROR } from '../frame/worker-messages.js';
 import type { CharacterCalls, WorkerEvent } from './protocol.js';
 import { Session } from './session.js';
-import { listKept, removeModel, renameModel } from './storage.js';
+import { listKept, renameModel, takeDamaged } from './storage.js';
 import { samplingOptions } from './writing.js';
 
 const devices = new Devices();
@@ -47,14 +47,19 @@ serve<CharacterCalls, WorkerEvent>(
       return null;
     },
     kept: () => listKept(),
-    open: ({ id, backend }) => session.open(id, backend),
+    open: (request) => session.open(request),
     rename: async ({ id, name }) => {
       await renameModel(id, name);
       return null;
     },
     remove: async ({ id }) => {
-      await removeModel(id);
+      await session.remove(id);
       return null;
+    },
+    rescue: async ({ id }) => (await takeDamaged(id)).slice().buffer,
+    watch: (_request, { emit }) => {
+      session.tell = emit;
+      return new Promise<null>(() => undefined);
     },
   },
   (error) => {

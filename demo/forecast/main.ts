@@ -9,8 +9,9 @@ import { EXAMPLES, parseSeries } from './series.js';
 import { SeriesView } from './series-view.js';
 
 showHeader();
-const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
-const client = new WorkerClient<ForecastCalls, ForecastEvent>(worker);
+const client = new WorkerClient<ForecastCalls, ForecastEvent>(
+  () => new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' }),
+);
 const chart = new LineChart(box('chart'));
 const view = new SeriesView((drawn) => choose(drawn));
 const losses: number[] = [];

@@ -1,5 +1,5 @@
 /** The page's end of a worker: a call is a promise, with events on the way. */
-import type { FromWorker, RequestTable, ToWorker } from './worker-messages.js';
+import { WORKER_LOST, type FromWorker, type RequestTable, type ToWorker } from './worker-messages.js';
 
 /** Options of {@link WorkerClient.call}. */
 export interface CallOptions<Event> {
@@ -15,19 +15,34 @@ interface Pending<Event> {
   readonly onEvent: ((event: Event) => void) | undefined;
 }
 
-/** Sends calls to a worker that `serve` answers in. */
+/** Sends calls to a worker that `serve` answers in. Where the worker has ended, the next call starts another one. */
 export class WorkerClient<Table extends RequestTable<Table>, Event> {
-  readonly #worker: Worker;
+  readonly #start: () => Worker;
   readonly #pending = new Map<number, Pending<Event>>();
+  #worker: Worker | null = null;
   #lastId = 0;
 
-  constructor(worker: Worker) {
+  /** @param start makes the worker */
+  constructor(start: () => Worker) {
+    this.#start = start;
+  }
+
+  #running(): Worker {
+    if (this.#worker) return this.#worker;
+    const worker = this.#start();
     this.#worker = worker;
-    worker.addEventListener('message', ({ data }: MessageEvent<FromWorker<Event>>) => this.#receive(data));
-    worker.addEventListener('error', (event) => {
-      const reason = event.message || 'its script could not be loaded';
-      this.#failAll(new Error(`the training worker failed: ${reason}`));
+    let began = false;
+    worker.addEventListener('message', ({ data }: MessageEvent<FromWorker<Event>>) => {
+      began = true;
+      if ('alive' in data)
+        void navigator.locks.request(data.alive, () => this.#lose(worker, 'was ended by the browser'));
+      else this.#receive(data);
     });
+    worker.addEventListener('error', (event) => {
+      // One that has begun answers its calls all the same.
+      if (!began) this.#lose(worker, `failed: ${event.message || 'its script could not be loaded'}`);
+    });
+    return worker;
   }
 
   /** Asks one thing of the worker. An error there rejects here, under its own name. */
@@ -41,7 +56,9 @@ export class WorkerClient<Table extends RequestTable<Table>, Event> {
       this.#pending.set(id, { resolve, reject, onEvent });
     });
     this.#send({ id, name, request }, transfer);
-    const cancel = (): void => this.#send({ id, cancel: true });
+    const cancel = (): void => {
+      if (this.#pending.has(id)) this.#send({ id, cancel: true });
+    };
     if (signal?.aborted) cancel();
     signal?.addEventListener('abort', cancel, { once: true });
     try {
@@ -52,10 +69,10 @@ export class WorkerClient<Table extends RequestTable<Table>, Event> {
   }
 
   #send(message: ToWorker, transfer: Transferable[] = []): void {
-    this.#worker.postMessage(message, { transfer });
+    this.#running().postMessage(message, { transfer });
   }
 
-  #receive(message: FromWorker<Event>): void {
+  #receive(message: Exclude<FromWorker<Event>, { alive: string }>): void {
     const pending = this.#pending.get(message.id);
     if (!pending) return;
     if ('event' in message) {
@@ -72,7 +89,13 @@ export class WorkerClient<Table extends RequestTable<Table>, Event> {
     pending.reject(error);
   }
 
-  #failAll(error: Error): void {
+  /** Every call that was waiting fails, under a name that says why. */
+  #lose(worker: Worker, how: string): void {
+    if (this.#worker !== worker) return;
+    worker.terminate();
+    this.#worker = null;
+    const error = new Error(`the worker that computes ${how}`);
+    error.name = WORKER_LOST;
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
   }

@@ -6,6 +6,9 @@ export type RequestTable<Table> = { readonly [K in keyof Table]: (request: never
 /** The name of errors after which the device is gone. */
 export const DEVICE_ERROR = 'DeviceError';
 
+/** The name of errors after which the worker is gone, with all that it held. */
+export const WORKER_LOST = 'WorkerLostError';
+
 /** A message to a worker. */
 export type ToWorker =
   | { readonly id: number; readonly name: string; readonly request: unknown }
@@ -13,6 +16,8 @@ export type ToWorker =
 
 /** A message from a worker. */
 export type FromWorker<Event> =
+  /** The name of a lock that the worker holds as long as it lives. */
+  | { readonly alive: string }
   | { readonly id: number; readonly event: Event }
   | { readonly id: number; readonly reply: unknown }
   | { readonly id: number; readonly error: { readonly name: string; readonly message: string } };

@@ -50,4 +50,15 @@ export function serve<Table extends RequestTable<Table>, Event>(
     if ('cancel' in data) running.get(data.id)?.abort();
     else void answer(data.id, data.name, data.request);
   });
+  showLife((alive) => send({ alive }));
+}
+
+/** A worker that the browser ends says nothing any more; but its lock becomes free, and the page sees that. */
+function showLife(tell: (alive: string) => void): void {
+  const { locks } = navigator as { readonly locks?: LockManager };
+  const alive = `worker ${Math.random().toString(36).slice(2)}`;
+  void locks?.request(alive, () => {
+    tell(alive);
+    return new Promise<never>(() => undefined);
+  });
 }

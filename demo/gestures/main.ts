@@ -17,8 +17,9 @@ interface GestureClass {
 const FIRST_EXAMPLES = 3;
 
 showHeader();
-const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
-const client = new WorkerClient<GestureCalls, GestureEvent>(worker);
+const client = new WorkerClient<GestureCalls, GestureEvent>(
+  () => new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' }),
+);
 const chart = new LineChart(box('chart'));
 const pad = new Pad({
   onGrow: (stroke) => {

@@ -1,6 +1,5 @@
 /** Files in and out: checked before the work, written whole or not at all. */
-import { randomUUID } from 'node:crypto';
-import { access, constants, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { access, constants, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /** A file or folder that cannot be used, with what to do about it. */
@@ -43,7 +42,10 @@ export async function checkWritableFolder(path: string): Promise<void> {
   }
 }
 
-/** Writes files so that each is there whole or as it was before, and none is replaced before all are written. */
+/**
+ * Writes files so that each is there whole or as it was before, whenever the process or the machine ends, and none
+ * is replaced before all are written.
+ */
 export async function writeFiles(
   folder: string,
   files: Readonly<Record<string, string | Buffer>>,
@@ -51,10 +53,11 @@ export async function writeFiles(
   const written: { readonly temporary: string; readonly path: string }[] = [];
   try {
     await mkdir(folder, { recursive: true });
+    await removeLeftovers(folder);
     for (const [name, data] of Object.entries(files)) {
-      const temporary = join(folder, `.${name}.${randomUUID()}.tmp`);
+      const temporary = join(folder, `.${name}.${process.pid}.tmp`);
       written.push({ temporary, path: join(folder, name) });
-      const file = await open(temporary, 'wx');
+      const file = await open(temporary, 'w');
       try {
         await file.writeFile(data);
         await file.sync();
@@ -63,12 +66,37 @@ export async function writeFiles(
       }
     }
     for (const { temporary, path } of written) await rename(temporary, path);
+    await syncFolder(folder);
   } catch (error) {
     for (const { temporary } of written) await rm(temporary, { force: true });
     throw new FileError(`${folder}: ${reasonOf(error)}; free some space or name another folder with --out`, {
       cause: error,
     });
   }
+}
+
+/** Removes what a run that was killed while it wrote has left behind. */
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const writer = /^\..+\.(\d+)\.tmp$/.exec(name)?.[1];
+    if (writer !== undefined && !isRunning(Number(writer))) await rm(join(folder, name), { force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    // Signal 0 asks, and does nothing.
+    return process.kill(pid, 0);
+  } catch (error) {
+    return codeOf(error) !== 'ESRCH';
+  }
+}
+
+/** New names outlive a power failure too; some systems cannot promise that of a folder. */
+async function syncFolder(folder: string): Promise<void> {
+  const opened = await open(folder).catch(() => null);
+  await opened?.sync().catch(() => undefined);
+  await opened?.close();
 }
 
 function codeOf(error: unknown): unknown {

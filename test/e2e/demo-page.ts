@@ -29,11 +29,20 @@ declare global {
   interface Window {
     /** What the main thread did since the page was opened. */
     mainThread: { adapters: number; longTasks: number[] };
+    /** Every worker that the page has started. */
+    workersMade: Worker[];
   }
 }
 
-/** Runs in the page before its own scripts: counts long tasks, and requests for an adapter. */
+/** Runs in the page before its own scripts: counts long tasks and requests for an adapter, and notes workers. */
 function watchMainThread(): void {
+  const made: Worker[] = (window.workersMade = []);
+  window.Worker = class extends Worker {
+    constructor(address: string | URL, options?: WorkerOptions) {
+      super(address, options);
+      made.push(this);
+    }
+  };
   window.mainThread = { adapters: 0, longTasks: [] };
   const prototype = (globalThis as { GPU?: { prototype: GPU } }).GPU?.prototype;
   if (prototype) {
@@ -50,6 +59,7 @@ function watchMainThread(): void {
 
 /** Chooses pasted text, and pastes; resolves when it was read. */
 export async function pasteText(page: Page, text: string): Promise<void> {
+  await openSettings(page);
   await page.locator('input[value="pasted"]').click();
   await page.locator('#pasted').fill(text);
   const characters = `pasted text: ${Array.from(text).length.toLocaleString('en-US')} characters`;
@@ -60,9 +70,14 @@ export async function pasteText(page: Page, text: string): Promise<void> {
   );
 }
 
+/** Unfolds all that is folded away. */
+export async function openSettings(page: Page): Promise<void> {
+  await page.$$eval('details', (all) => all.forEach((details) => (details.open = true)));
+}
+
 /** Types numbers into fields, by id. */
 export async function fillFields(page: Page, values: Readonly<Record<string, number>>): Promise<void> {
-  await page.$$eval('details', (all) => all.forEach((details) => (details.open = true)));
+  await openSettings(page);
   for (const [id, value] of Object.entries(values)) await page.locator(`#${id}`).fill(String(value));
 }
 
