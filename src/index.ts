@@ -1,11 +1,12 @@
 /** The public surface of webgpu-rnn: everything an application may import. */
 import { CpuExecutor } from './cpu/executor.js';
-import { DeviceError } from './graph/errors.js';
+import { ArgumentError, DeviceError } from './graph/errors.js';
 import type { Executor } from './graph/executor.js';
 import { checkChoice, checkOptions } from './graph/options.js';
 import type { DeviceLike } from './gpu/device-types.js';
-import type { TuningMode } from './gpu/device.js';
+import type { DeviceOptions, TuningMode } from './gpu/device.js';
 import { GpuExecutor } from './gpu/executor.js';
+import { runSelfTest, type SelfTestReport, type SelfTestSettings } from './gpu/self-test/self-test.js';
 import type { TuningStore } from './gpu/tuning/store.js';
 
 // Errors
@@ -54,6 +55,12 @@ export type { DeviceOptions, TuningMode } from './gpu/device.js';
 export type { DeviceLike } from './gpu/device-types.js';
 export type { ChoiceSite, Variant } from './gpu/lower/choice.js';
 export type { GpuPlan } from './gpu/plan.js';
+export type {
+  SelfTestCheck,
+  SelfTestProgress,
+  SelfTestReport,
+  SelfTestSettings,
+} from './gpu/self-test/self-test.js';
 export { indexedDbTuningStore, memoryTuningStore, textTuningStore } from './gpu/tuning/store.js';
 export type { TuningStore } from './gpu/tuning/store.js';
 export type { TuningReport } from './gpu/tuning/tuner.js';
@@ -215,5 +222,39 @@ export async function createExecutor(options: ExecutorOptions = {}): Promise<Exe
   } catch (error) {
     if (error instanceof DeviceError) return new CpuExecutor({ precision });
     throw error;
+  }
+}
+
+/** Options of {@link selfTest}; those of a device where no executor is given. */
+export interface SelfTestOptions extends SelfTestSettings, DeviceOptions {
+  /** What to test, and what then leaves out what is wrong. By default one that is opened for this test alone. */
+  readonly executor?: Executor | undefined;
+}
+
+/**
+ * Tells whether WebGPU computes correctly here: small shapes of every variant of every kernel, against the reference
+ * on the CPU in float64. A variant that is wrong, or does not compile, is left out by the executor from then on, and
+ * by others with the same `tuningStore`: others take its place, and where there is none, compiling what needs it
+ * throws a ShaderError. Plans keep the variants they have: test before compiling.
+ *
+ * It stands here as only this file knows both executors; what it computes is in `src/gpu/self-test/`.
+ * @throws DeviceError where WebGPU is missing, or the device is lost; AbortError when the signal says so; ArgumentError
+ * for an executor without a GPU, or an unknown operation
+ */
+export async function selfTest(options: SelfTestOptions = {}): Promise<SelfTestReport> {
+  const executor = options.executor ?? (await GpuExecutor.create(options));
+  if (!(executor instanceof GpuExecutor)) {
+    throw new ArgumentError({
+      culprit: 'selfTest',
+      problem: `the executor is ${executor.description}`,
+      remedy: 'pass one on WebGPU, or none',
+    });
+  }
+  const reference = new CpuExecutor({ precision: 'float64' });
+  try {
+    return await runSelfTest(executor, reference, options);
+  } finally {
+    reference.dispose();
+    if (!options.executor) executor.dispose();
   }
 }

@@ -211,6 +211,19 @@ export class GpuExecutor implements Executor {
     while (this.#pending.size > 0) await Promise.all(this.#pending);
   }
 
+  /**
+   * What no plan compiled from now on takes on this device, and why: variants by the names that {@link GpuPlan.choices}
+   * give, as `matmul: 16x16`, that a self-test has found wrong or the driver does not compile, and kernels.
+   */
+  get leftOut(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.#tuner.leftOut);
+  }
+
+  /** Adds to {@link leftOut}, here and in the tuning store; what a plan has, it keeps. */
+  leaveOut(reasons: Readonly<Record<string, string>>): Promise<void> {
+    return this.#tuner.leaveOut(new Map(Object.entries(reasons)));
+  }
+
   /** What tuning has measured on this executor: the variants taken, their times, and those that are wrong here. */
   get tuningReports(): readonly TuningReport[] {
     return this.#tuner.reports;

@@ -2,7 +2,7 @@
 import { ShaderError } from '../graph/errors.js';
 import type { Kernel } from './kernels/kernel.js';
 import { kernelName } from './lower/choice.js';
-import type { Program } from './program.js';
+import { allDispatches, type Program } from './program.js';
 
 /** A compiled kernel and the layout of its buffers. */
 export interface CompiledKernel {
@@ -46,9 +46,8 @@ export class PipelineCache {
   }
 
   /** All kernels of a program. */
-  async getAll({ packings, steps }: Program): Promise<ReadonlyMap<Kernel, CompiledKernel>> {
-    const all = [...packings.flatMap((packing) => packing.steps), ...steps];
-    const kernels = new Set(all.flatMap((step) => (step.type === 'dispatch' ? [step.kernel] : [])));
+  async getAll(program: Program): Promise<ReadonlyMap<Kernel, CompiledKernel>> {
+    const kernels = new Set(allDispatches(program).map(({ kernel }) => kernel));
     return new Map(
       await Promise.all([...kernels].map(async (kernel) => [kernel, await this.get(kernel)] as const)),
     );

@@ -15,11 +15,11 @@ import type { BufferPool, PooledBuffer } from './buffers.js';
 import { describeProgram } from './describe.js';
 import { StepEncoder, type BoundDispatch, type BoundStep } from './encode.js';
 import { writeParameters, type Parameters, type ParameterValues } from './kernels/kernel.js';
-import type { ChoiceSite } from './lower/choice.js';
+import { kernelName, type ChoiceSite } from './lower/choice.js';
 import { planMemory, type Lifetime, type MemoryLayout, type Storage, type View } from './memory.js';
 import { PARAMETER_BYTES, type CompiledKernel, type PipelineCache } from './pipelines.js';
 import { groupProgram, profileGroups, type ProfileEntry } from './profile.js';
-import { dispatchesOf, lifetimesOf, type DispatchStep, type Program } from './program.js';
+import { allDispatches, dispatchesOf, lifetimesOf, type DispatchStep, type Program } from './program.js';
 import { Readback, type Region } from './readback.js';
 import { SubmitCuts } from './submit-cuts.js';
 import type { PackedCopy, VariableStore } from './variables.js';
@@ -267,6 +267,14 @@ export class GpuPlan implements Plan {
     return Object.fromEntries(this.choices.map(({ id, chosen }) => [id, chosen]));
   }
 
+  /** The kernels of this plan that come in one variant only. */
+  get kernels(): readonly string[] {
+    const names = allDispatches(this.#program).flatMap(({ variant, kernel }) =>
+      variant ? [] : [kernelName(kernel)],
+    );
+    return [...new Set(names)];
+  }
+
   describe(): string {
     return describeProgram(this.#program, this.#memory, this.#lifetimes, this.#cuts.submits);
   }
@@ -299,7 +307,7 @@ export class GpuPlan implements Plan {
   #uploadParameters(data: DataView<ArrayBuffer>): GPUBindGroup {
     const { device, pipelines } = this.#host;
     const buffer = this.#parameters.gpu;
-    parametrized(this.#program).forEach(({ kernel, parameters }, i) => {
+    allDispatches(this.#program).forEach(({ kernel, parameters }, i) => {
       writeParameters(kernel, parameters as ParameterValues<Parameters>, data, i * PARAMETER_BYTES);
     });
     device.queue.writeBuffer(buffer, 0, data.buffer);
@@ -553,7 +561,7 @@ function reserveMemory(pool: BufferPool, program: Program): ReservedMemory {
   for (const { size } of outputs.values()) results += size * 4;
   const staged = results <= STAGED_BYTES ? results : historyBytes;
   const { UNIFORM, COPY_DST } = GPUBufferUsage;
-  const parameterBytes = Math.max(1, parametrized(program).length) * PARAMETER_BYTES;
+  const parameterBytes = Math.max(1, allDispatches(program).length) * PARAMETER_BYTES;
   return {
     lifetimes,
     layout,
@@ -567,14 +575,6 @@ function reserveMemory(pool: BufferPool, program: Program): ReservedMemory {
 
 function historiesOf({ outputs }: Program): string[] {
   return [...outputs].filter(([, { history }]) => history).map(([name]) => name);
-}
-
-/** Packings first, then the steps: the order of their parameters. */
-function parametrized({ packings, steps }: Program): DispatchStep[] {
-  return [
-    ...packings.flatMap((packing) => packing.steps),
-    ...steps.filter((step): step is DispatchStep => step.type === 'dispatch'),
-  ];
 }
 
 const EMPTY_RESULT: Promise<RunResult> = Promise.resolve({ outputs: {}, history: {} });

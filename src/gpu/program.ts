@@ -81,6 +81,14 @@ export function dispatchesOf({ packings, steps, updated }: Program): DispatchSte
   );
 }
 
+/** All dispatches that a program may run: those that make packed copies first, then the steps. */
+export function allDispatches({ packings, steps }: Program): DispatchStep[] {
+  return [
+    ...packings.flatMap((packing) => packing.steps),
+    ...steps.filter((step): step is DispatchStep => step.type === 'dispatch'),
+  ];
+}
+
 /** The steps at which each storage of the plan's own is first and last touched. */
 export function lifetimesOf(program: Program): Map<Storage, Lifetime> {
   const lifetimes = new Map<Storage, Lifetime>();

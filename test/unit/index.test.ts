@@ -34,7 +34,7 @@ describe('the public surface', () => {
       ...['Module', 'Linear', 'Embedding', 'RNN', 'LSTM', 'GRU', 'Dropout', 'Sequential', 'ModuleDict'],
       ...['crossEntropy', 'meanSquaredError', 'SGD', 'Adam', 'AdamW', 'RMSprop', 'Trainer', 'LaneBatches'],
       ...['Graph', 'Variable', 'defineOperation', 'gradients', 'scan', 'stopGradient', 'matmul', 'recurrent'],
-      ...['CpuExecutor', 'GpuExecutor', 'parseSafetensors', 'writeSafetensors'],
+      ...['CpuExecutor', 'GpuExecutor', 'selfTest', 'parseSafetensors', 'writeSafetensors'],
     ];
     for (const name of names) expect(api, name).toHaveProperty(name);
   });

@@ -2,7 +2,8 @@
 import { KERNELS } from '../kernels/index.js';
 import { ShaderError } from '../../graph/errors.js';
 import { kernelName, variantName, type ChoiceSite, type Decisions, type LeftOut } from '../lower/choice.js';
-import type { Program } from '../program.js';
+import { allDispatches, type Program } from '../program.js';
+import { difference } from './difference.js';
 import { parseTexts, type TuningStore } from './store.js';
 import { Trial, trialBytes, TrialMemory, type TrialHost } from './trial.js';
 
@@ -45,8 +46,6 @@ const BATCH = 4;
 const MOST_REPEATS = 256;
 /** Choices that touch more memory than this are not measured. */
 const MOST_BYTES = 2 ** 29;
-/** How far results of different order classes may be apart, as `max|a−b| / (1 + max|b|)`. */
-const TOLERANCE = 1e-4;
 
 /** Before the names of what is left out, in the store. */
 const LEFT_OUT = 'left out ';
@@ -89,9 +88,8 @@ export class Tuner {
    */
   leaveOutFailed(program: Program, error: unknown): boolean {
     if (!(error instanceof ShaderError)) return false;
-    const steps = [...program.packings.flatMap((packing) => packing.steps), ...program.steps];
-    const variants = steps.flatMap((step) =>
-      step.type === 'dispatch' && kernelName(step.kernel) === error.culprit ? [step.variant] : [],
+    const variants = allDispatches(program).flatMap(({ kernel, variant }) =>
+      kernelName(kernel) === error.culprit ? [variant] : [],
     );
     for (const variant of variants) if (variant) this.#leftOut.set(variant, error.message);
     return variants.length > 0 && !variants.includes(null);
@@ -201,7 +199,7 @@ export class Tuner {
         this.#options.checkUsable();
         try {
           const trial = await prepare(name);
-          const problem = difference(await results(trial), expected, orderClass === standard.orderClass);
+          const problem = problemOf(await results(trial), expected, orderClass === standard.orderClass);
           if (problem) {
             refused[name] = problem;
             continue;
@@ -284,7 +282,7 @@ async function resultsOf(trial: Trial): Promise<Map<string, ArrayBuffer>> {
 }
 
 /** Says what is wrong with a variant's results, if anything is. */
-function difference(
+function problemOf(
   actual: ReadonlyMap<string, ArrayBuffer>,
   expected: ReadonlyMap<string, ArrayBuffer>,
   sameBits: boolean,
@@ -292,7 +290,9 @@ function difference(
   for (const [key, right] of expected) {
     const bytes = actual.get(key);
     if (!bytes) return `${key} is not written`;
-    const wrong = sameBits ? differentBits(bytes, right) : tooFar(bytes, right);
+    const wrong = sameBits
+      ? differentBits(bytes, right)
+      : difference(new Float32Array(bytes), new Float32Array(right), 'the default').problem;
     if (wrong) return `${key}: ${wrong}`;
   }
   return null;
@@ -302,23 +302,6 @@ function differentBits(actual: ArrayBuffer, expected: ArrayBuffer): string | nul
   const [a, b] = [new Uint32Array(actual), new Uint32Array(expected)];
   const index = a.findIndex((bits, i) => bits !== b[i]);
   return index < 0 ? null : `other bits than the default at index ${index}`;
-}
-
-function tooFar(actual: ArrayBuffer, expected: ArrayBuffer): string | null {
-  const [a, b] = [new Float32Array(actual), new Float32Array(expected)];
-  let worst = 0;
-  let largest = 0;
-  for (let i = 0; i < b.length; i++) {
-    // Numbers that are not finite must be the same ones: both arrays may hold what no step has written.
-    if (!Number.isFinite(a[i]!) || !Number.isFinite(b[i]!)) {
-      if (!Object.is(a[i], b[i])) return `${a[i]!} at index ${i}, the default gives ${b[i]!}`;
-      continue;
-    }
-    worst = Math.max(worst, Math.abs(a[i]! - b[i]!));
-    largest = Math.max(largest, Math.abs(b[i]!));
-  }
-  const error = worst / (1 + largest);
-  return error <= TOLERANCE ? null : `error ${error.toExponential(2)}, tolerance ${TOLERANCE}`;
 }
 
 /** The median of the variant's time over the default's. */
