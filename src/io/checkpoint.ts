@@ -40,14 +40,19 @@ export class CheckpointWriter {
     this.#tensors.set(name, tensor);
   }
 
-  /** Asks for variables at once, so that all are of one step, and adds them when they have come. */
+  /**
+   * Asks for variables at once, so that all are of one step, and adds them when they have come.
+   * @throws NonFiniteError where a number is not finite: a file of those could not be restored
+   */
   async variables(
     executor: Executor,
     prefix: string,
     variables: ReadonlyMap<string, Variable>,
   ): Promise<void> {
     const reading = [...variables].map(async ([name, variable]) => {
-      this.tensor(prefix + name, { shape: variable.shape, data: await executor.read(variable) });
+      const data = await executor.read(variable);
+      checkSavable(`checkpoint of a ${this.#kind}, tensor "${prefix}${name}"`, data);
+      this.tensor(prefix + name, { shape: variable.shape, data });
     });
     await Promise.all(reading);
   }
@@ -61,6 +66,17 @@ export class CheckpointWriter {
     ]);
     return writeSafetensors(this.#tensors, metadata);
   }
+}
+
+/** Throws a NonFiniteError unless all numbers are finite, so that nothing good is written over with them. */
+export function checkSavable(culprit: string, data: HostArray): void {
+  const at = data.findIndex((number) => !Number.isFinite(number));
+  if (at < 0) return;
+  throw new NonFiniteError({
+    culprit,
+    problem: `element ${at} is ${data[at]}`,
+    remedy: 'the training has diverged: keep the last file that was saved, and go on from there',
+  });
 }
 
 /** Variables with the numbers they are to take. */

@@ -15,7 +15,7 @@ import {
   type PlanStatistics,
 } from '../graph/executor.js';
 import { checkFlag, checkNumber, checkOptions, checkSignal, checkWhole, show } from '../graph/options.js';
-import { CheckpointReader, CheckpointWriter } from '../io/checkpoint.js';
+import { CheckpointReader, checkSavable, CheckpointWriter } from '../io/checkpoint.js';
 import { randomSeed } from '../nn/random.js';
 import { Adam } from '../optim/adam.js';
 import { checkOptimizer, type Optimizer } from '../optim/optimizer.js';
@@ -79,6 +79,12 @@ export interface FitOptions {
    * weights of its step where it brings a `validationLoss`. A promise it returns is awaited.
    */
   readonly onProgress?: (progress: FitProgress) => void | Promise<void>;
+  /**
+   * Whether a loss that is not finite stops it as soon as it has been read, with `stopped: true` and an `error` that
+   * names the step and the gradient to blame. The weights are then those that a finite loss last vouched for, of at
+   * most some 64 steps before, or those of the begin, and the optimizer begins anew. Default `true`.
+   */
+  readonly stopOnNaN?: boolean;
   /** Stops at a step boundary; the call then returns as usual, with `stopped: true`. */
   readonly signal?: AbortSignal;
 }
@@ -240,6 +246,8 @@ export class CharacterModel {
     checkOptions('fit', options, FIT_OPTIONS);
     const { steps = 500, batchSize = 32, sequenceLength = 64, clipNorm = 5, signal, onProgress } = options;
     const { clipValue = 0, validationFraction = 0, validateEvery = 0, learningRate } = options;
+    const { stopOnNaN = true } = options;
+    checkFlag('fit', 'stopOnNaN', stopOnNaN);
     checkWhole('fit', 'steps', steps, 1);
     checkWhole('fit', 'batchSize', batchSize, 1);
     checkWhole('fit', 'sequenceLength', sequenceLength, 1);
@@ -279,8 +287,12 @@ export class CharacterModel {
         validateEvery,
         learningRate: typeof learningRate === 'number' ? null : (learningRate ?? null),
         onProgress: onProgress ?? null,
+        stopOnNaN,
         signal,
       });
+    } catch (error) {
+      loop.forgetGood();
+      throw error;
     } finally {
       this.#fitting = false;
     }
@@ -385,17 +397,21 @@ export class CharacterModel {
    * The model as a safetensors file: parameters under PyTorch's names (`embedding.weight`,
    * `rnn.weight_ih_l0`, `output.weight`, …), settings and vocabulary in its metadata. While `fit` runs,
    * the weights are those of one step boundary.
+   * @throws NonFiniteError where a parameter holds a number that is not finite
    */
   async save(): Promise<Uint8Array> {
     this.#checkAlive();
     const state = await this.network.state(this.executor);
+    for (const [name, { data }] of state) checkSavable(`${CULPRIT}, parameter "${name}"`, data);
     return writeCharacterFile({ config: this.config, tokenizer: this.tokenizer, state });
   }
 
   /**
    * The model and its whole training as a safetensors file: what {@link save} keeps, and the optimizer's
    * moments and counters, learning rate, random numbers, place in the text and carried state. It is of one
-   * step boundary; it may be taken while `fit` runs, from `onProgress` too, and after one was stopped.
+   * step boundary; it may be taken while `fit` runs, from `onProgress` too, and after one was stopped. Once a loss
+   * that was not finite has been reported, it is that of the last good weights.
+   * @throws NonFiniteError where it would hold a number that is not finite
    */
   async checkpoint(): Promise<Uint8Array> {
     this.#checkAlive();
@@ -507,6 +523,7 @@ const FIT_OPTIONS = [
   'validationFraction',
   'validateEvery',
   'onProgress',
+  'stopOnNaN',
   'signal',
 ];
 

@@ -1,5 +1,5 @@
 /** The training loop of a character model: lanes, carried state, validation, progress. */
-import { ArgumentError } from '../graph/errors.js';
+import { ArgumentError, type NonFiniteError } from '../graph/errors.js';
 import type { Executor, Plan } from '../graph/executor.js';
 import { assign, type CheckpointReader, type CheckpointWriter } from '../io/checkpoint.js';
 import { crossEntropy } from '../nn/losses.js';
@@ -7,6 +7,8 @@ import type { Variable } from '../graph/value.js';
 import type { CarriedState } from '../nn/recurrent.js';
 import type { Optimizer } from '../optim/optimizer.js';
 import { isAdaptive, learningRateAt, type LearningRate } from '../optim/schedules.js';
+import { diverged } from '../train/divergence.js';
+import { GoodWeights } from '../train/good-weights.js';
 import type { StepRecord } from '../train/pacer.js';
 import { Trainer, type Batch } from '../train/trainer.js';
 import type { CharacterNetwork, CharacterState } from './character-network.js';
@@ -34,8 +36,10 @@ export interface FitProgress {
 
 /** What {@link CharacterModel.fit} gives. */
 export interface FitResult {
-  /** Whether the signal ended it before its last step. */
+  /** Whether the signal, or a loss that was not finite, ended it before its last step. */
   readonly stopped: boolean;
+  /** What was not finite, where that ended it: at which step, and the gradient to blame. */
+  readonly error: NonFiniteError | null;
   /** The first step of this call: 1, or the one after a restored checkpoint. */
   readonly firstStep: number;
   /** The last step taken. */
@@ -64,6 +68,7 @@ export interface FitWork {
   /** Instead of the optimizer's own; `null` for that one. */
   readonly learningRate: LearningRate | null;
   readonly onProgress: ((progress: FitProgress) => void | Promise<void>) | null;
+  readonly stopOnNaN: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -96,6 +101,7 @@ export class CharacterTraining {
   readonly trainer: Trainer;
   readonly #executor: Executor;
   readonly #network: CharacterNetwork;
+  readonly #good: GoodWeights;
   /** Carried states by use and batch size: training and validation never share one. */
   readonly #states = new Map<string, CarriedState<CharacterState>>();
   #position: Position | null = null;
@@ -104,6 +110,7 @@ export class CharacterTraining {
   constructor(executor: Executor, network: CharacterNetwork, optimizer: Optimizer, seed: number) {
     this.#executor = executor;
     this.#network = network;
+    this.#good = new GoodWeights(executor, network.namedParameters());
     this.optimizer = optimizer;
     this.trainer = new Trainer({
       executor,
@@ -127,21 +134,39 @@ export class CharacterTraining {
     return this.trainer.plan({ tokens: spec, targets: spec }, { training });
   }
 
-  /** Trains until all steps are done or the signal stops it, in either case at a step boundary. */
+  /** Trains until all steps are done, or the signal or a loss that is not finite stops it, at a step boundary. */
   async run(work: FitWork): Promise<FitResult> {
-    const { training, steps, signal } = work;
+    const { training, steps, signal, stopOnNaN } = work;
     const { trainer } = this;
+    const good = this.#good;
     const began = performance.now();
     const position = this.#begin(work);
     const firstStep = trainer.steps - position.offset + 1;
     const log = new Log(work, trainer, position.offset, firstStep);
     let step = firstStep - 1;
     let stopped = false;
+    let error = null as NonFiniteError | null;
+    /** Batches of steps whose losses have not arrived. */
+    const batches = new Map<number, Batch>();
+    /** Tells of steps, up to one that ends the training: with the last good weights back in their place. */
+    const report = async (records: readonly StepRecord[], validationLoss: number | null): Promise<void> => {
+      const own = records.filter((record) => record.step >= position.offset + firstStep);
+      const bad = stopOnNaN ? good.examine(own) : null;
+      if (bad) {
+        const what = `the loss of step ${bad.step - position.offset}`;
+        error = await this.#comeBack(work, what, bad.loss, batches.get(bad.step));
+      } else if (stopOnNaN && validationLoss !== null && !Number.isFinite(validationLoss)) {
+        error = await this.#comeBack(work, `the validation loss after step ${step}`, validationLoss);
+      }
+      for (const record of own) batches.delete(record.step);
+      await log.report(bad ? own.slice(0, own.indexOf(bad) + 1) : own, bad ? null : validationLoss);
+    };
+    if (stopOnNaN) await good.begin(trainer.steps);
     const validate = async (): Promise<number | null> => {
       const loss = await log.timed(() => this.#validate(work));
       if (loss === null) return null;
       const schedule = isAdaptive(work.learningRate) ? work.learningRate : this.optimizer.adaptiveSchedule;
-      schedule?.observe(loss);
+      if (Number.isFinite(loss)) schedule?.observe(loss);
       position.validated = step;
       return loss;
     };
@@ -150,9 +175,11 @@ export class CharacterTraining {
       const loss = await validate();
       if (loss !== null) log.validation.push({ step, loss });
     }
+    const hasEnded = (): boolean => error !== null;
     while (step < steps) {
       const stopping = signal?.aborted ?? false;
-      if (stopping) await log.report(await trainer.settle(), null);
+      if (stopping) await report(await trainer.settle(), null);
+      if (hasEnded()) break;
       if (stopping && trainer.unreported === 0) {
         stopped = true;
         break;
@@ -165,15 +192,20 @@ export class CharacterTraining {
       // Where losses are still on the device, a stop takes one more step, so that none is lost.
       const flush = stopping || validates || step === steps;
       const options = { flush, ...(learningRate !== null && { learningRate }) };
-      const { records } = await trainer.step(toBatch(batch), options);
+      if (stopOnNaN) await good.keep(trainer.steps);
+      const inputs = toBatch(batch);
+      batches.set(trainer.steps + 1, inputs);
+      const { records } = await trainer.step(inputs, options);
       const validationLoss = validates ? await validate() : null;
-      await log.report(records, validationLoss);
+      await report(records, validationLoss);
+      if (hasEnded()) break;
       if (!stopping) continue;
       stopped = step < steps;
       break;
     }
     return {
-      stopped,
+      stopped: stopped || error !== null,
+      error,
       firstStep,
       steps: step,
       losses: log.losses,
@@ -183,6 +215,21 @@ export class CharacterTraining {
       seconds: (performance.now() - began) / 1000,
       millisecondsPerStep: trainer.millisecondsPerStep,
     };
+  }
+
+  /** After a loss that is not finite: the last good weights, the optimizer and the state anew. */
+  async #comeBack({ training }: FitWork, what: string, loss: number, batch?: Batch): Promise<NonFiniteError> {
+    const { trainer } = this;
+    const state = this.#state(true, training.batchSize);
+    // Else every gradient would be that of a state which is not finite any more.
+    state.reset(this.#executor);
+    const error = await diverged(trainer, what, loss, batch);
+    await this.#good.restore();
+    await trainer.resetOptimizer();
+    state.reset(this.#executor);
+    // There is no place in the text to go on from.
+    this.#position = null;
+    return error;
   }
 
   /** Sets the lanes to their begin, or to where the restored checkpoint was. */
@@ -316,9 +363,15 @@ export class CharacterTraining {
     return state;
   }
 
+  /** Frees the weights that a call kept to come back to, where it has failed. */
+  forgetGood(): void {
+    this.#good.dispose();
+  }
+
   /** Frees plans, moments and carried states; the parameters live on. */
   dispose(): void {
     this.trainer.dispose();
+    this.#good.dispose();
     if (this.#executor.disposed) return;
     for (const state of this.#states.values()) this.#executor.release(state.variables.values());
   }

@@ -1,5 +1,5 @@
 /** The loop of `Model.fit`: epochs, shuffled batches, validation, callbacks, early stopping, and its place in all that. */
-import { ArgumentError, NonFiniteError } from '../graph/errors.js';
+import { ArgumentError, type NonFiniteError } from '../graph/errors.js';
 import type { Executor } from '../graph/executor.js';
 import { checkFlag, checkNumber, checkOptions, checkSignal, checkWhole } from '../graph/options.js';
 import type { Variable } from '../graph/value.js';
@@ -12,7 +12,10 @@ import {
   splitDataset,
   type Dataset,
 } from './dataset.js';
+import { diverged } from './divergence.js';
 import { EarlyStopping, type EarlyStoppingOptions } from './early-stopping.js';
+import { GoodWeights } from './good-weights.js';
+import type { ExponentialMovingAverage } from './moving-average.js';
 import type { StepRecord } from './pacer.js';
 import type { Batch, Trainer } from './trainer.js';
 import { WeightSnapshot } from './weight-snapshot.js';
@@ -67,8 +70,9 @@ export interface ModelFitOptions {
   readonly callbacks?: FitCallbacks;
   readonly earlyStopping?: EarlyStoppingOptions;
   /**
-   * Whether a loss that is not finite ends the fit, with the weights of the last epoch whose losses all were
-   * finite, or those of the begin; data that are not finite are then refused. Default `true`.
+   * Whether a loss that is not finite ends the fit, as soon as it has been read. The weights (and their averages)
+   * are then those that a finite loss last vouched for, of at most some 64 steps before, or those of the begin, and
+   * the optimizer begins anew. Data that are not finite are refused. Default `true`.
    */
   readonly stopOnNaN?: boolean;
   /** Ends the fit at a step boundary; it then returns as usual. */
@@ -95,6 +99,8 @@ export interface FitHistory {
 export interface FitParts {
   readonly executor: Executor;
   readonly trainer: Trainer;
+  /** Goes back with the weights. */
+  readonly average: ExponentialMovingAverage | null;
   readonly metrics: readonly string[];
   readonly toBatch: (data: Dataset, samples: Int32Array) => Batch;
   /** `null` when the signal ended it. */
@@ -146,11 +152,11 @@ interface Work {
 /** Runs the fits of one model, one after another. */
 export class ModelFit {
   readonly #parts: FitParts;
-  readonly #good: WeightSnapshot;
+  readonly #good: GoodWeights;
   readonly #best: WeightSnapshot;
   #state: FitState | null = null;
   /** The batch and size of steps whose numbers have not arrived. */
-  readonly #pending = new Map<number, { readonly batch: number; readonly size: number }>();
+  readonly #pending = new Map<number, { readonly batch: number; readonly indices: Int32Array }>();
   /** What waits for a boundary at which nothing is under way. */
   readonly #waiting: (() => Promise<void>)[] = [];
   /** Wakes who waits for a callback that itself waits for a boundary. */
@@ -165,7 +171,10 @@ export class ModelFit {
   constructor(parts: FitParts) {
     this.#parts = parts;
     const { namedParameters } = parts.trainer.optimizerState;
-    this.#good = new WeightSnapshot(parts.executor, 'good', namedParameters);
+    const averages = [...(parts.average?.variables ?? [])].map(
+      ([key, value]) => [`average.${key}`, value] as const,
+    );
+    this.#good = new GoodWeights(parts.executor, new Map([...namedParameters, ...averages]));
     this.#best = new WeightSnapshot(parts.executor, 'best', namedParameters);
   }
 
@@ -200,15 +209,15 @@ export class ModelFit {
     let stopped: FitHistory['stopped'] = null;
     this.#running = true;
     try {
-      if (stopOnNaN && !this.#good.taken) await this.#good.take();
+      if (stopOnNaN && !this.#good.taken) await this.#good.begin(this.#parts.trainer.steps);
       if (early?.exhausted) stopped = 'earlyStopping';
       while (stopped === null && state.epoch < epochs) stopped = await this.#epoch(state, work, early);
-      if (stopped === 'nonFinite') {
-        await this.#good.restore();
-        // There is nothing to go on from.
-        this.#state = null;
-      } else if (stopped !== 'signal' && early?.restoreBest) await this.#best.restore();
+      if (stopped !== 'signal' && stopped !== 'nonFinite' && early?.restoreBest) await this.#best.restore();
       await this.#tell(callbacks);
+    } catch (error) {
+      // What it kept to come back to goes with it.
+      this.#good.dispose();
+      throw error;
     } finally {
       this.#running = false;
       for (const waiting of this.#waiting.splice(0)) await waiting();
@@ -297,10 +306,13 @@ export class ModelFit {
     for (const [name, list] of Object.entries(state.columns)) list.push(measured[name] ?? NaN);
     const { loss = NaN, validationLoss = loss } = measured;
     if (stopOnNaN && !Number.isFinite(validationLoss)) {
-      this.#error = nonFinite(`the validation loss of epoch ${state.epoch}`, validationLoss);
+      await this.#comeBack(`the validation loss of epoch ${state.epoch}`, validationLoss);
       return 'nonFinite';
     }
-    if (stopOnNaN) await this.#good.take();
+    if (stopOnNaN) {
+      await this.#good.keep(trainer.steps, true);
+      if (validation) this.#good.confirm(trainer.steps + 1);
+    }
     const verdict = early?.observe(state.epoch, measured[early.monitor]!);
     if (verdict === 'best' && early?.restoreBest) await this.#best.take();
     trainer.optimizer.adaptiveSchedule?.observe(validationLoss);
@@ -326,17 +338,28 @@ export class ModelFit {
           flush = false;
         }
       }
+      if (work.stopOnNaN) await this.#good.keep(trainer.steps);
       // Where losses are still on the device, another step of the same plan brings them.
       flush ||= lastOfItsPlan(state, trainer, batches);
       const indices = order.subarray(state.batch * batchSize, (state.batch + 1) * batchSize);
       const { step, records } = await trainer.step(toBatch(data, indices), { flush });
       state.batch++;
-      this.#pending.set(step, { batch: state.batch, size: indices.length });
+      this.#pending.set(step, { batch: state.batch, indices });
       await this.#report(state, work, records);
       if (this.#error) return 'nonFinite';
       await this.#call(() => callbacks.yield?.());
     }
     return null;
+  }
+
+  /** After a loss that is not finite: says where it comes from, and puts the last good weights in place. */
+  async #comeBack(what: string, loss: number, batch?: Batch): Promise<void> {
+    const { trainer } = this.#parts;
+    this.#error = await diverged(trainer, what, loss, batch);
+    await this.#good.restore();
+    await trainer.resetOptimizer();
+    // There is nothing to go on from.
+    this.#state = null;
   }
 
   /** Adds what has arrived to the epoch's sums, then tells of it. */
@@ -347,15 +370,19 @@ export class ModelFit {
       // Left over from a fit that failed.
       if (!pending) continue;
       this.#pending.delete(step);
-      const { batch, size } = pending;
+      const { batch, indices } = pending;
+      const size = indices.length;
       state.weight += size;
       for (const [name, value] of Object.entries({ loss, ...metrics })) {
         state.sums[name] = (state.sums[name] ?? 0) + size * value;
       }
       const epoch = state.epoch + 1;
       this.#reports.push({ epoch, batch, batches, step, loss, gradientNorm, skipped, metrics });
+      if (Number.isFinite(loss)) this.#good.confirm(step);
       if (!stopOnNaN || Number.isFinite(loss)) continue;
-      this.#error = nonFinite(`the loss of epoch ${epoch}, batch ${batch}`, loss);
+      // Before anyone is told, who might save what there is.
+      const what = `the loss of epoch ${epoch}, batch ${batch} (step ${step})`;
+      await this.#comeBack(what, loss, this.#parts.toBatch(work.data, indices));
       break;
     }
     await this.#tell(callbacks);
@@ -560,12 +587,4 @@ function lastOfItsPlan({ batch, settings }: FitState, trainer: Trainer, batches:
   const own = plan(batch);
   for (let index = batch + 1; index < batches; index++) if (plan(index) === own) return false;
   return true;
-}
-
-function nonFinite(what: string, value: number): NonFiniteError {
-  return new NonFiniteError({
-    culprit: 'fit',
-    problem: `${what} is ${value}`,
-    remedy: 'the last good weights are back; try a lower learning rate or clipNorm',
-  });
 }

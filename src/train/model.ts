@@ -6,7 +6,7 @@ import { checkChoice, checkFlag, checkObject, checkOptions, checkWhole, nameOf }
 import { PlanCache } from '../graph/plan-cache.js';
 import { checkShape, formatShape, type Shape } from '../graph/shape.js';
 import { DTYPES, Value, type DType } from '../graph/value.js';
-import { assign, CheckpointReader, CheckpointWriter } from '../io/checkpoint.js';
+import { assign, CheckpointReader, checkSavable, CheckpointWriter } from '../io/checkpoint.js';
 import { parseSafetensors, writeSafetensors } from '../io/safetensors.js';
 import { ForwardContext } from '../nn/context.js';
 import { Module, type TensorData } from '../nn/module.js';
@@ -197,6 +197,7 @@ export class Model {
     return new ModelFit({
       executor: this.executor,
       trainer: this.trainer,
+      average: this.average,
       metrics: this.#metrics,
       toBatch: (dataset, samples) => this.#toBatch(dataset, samples),
       evaluate: (dataset, batchSize, signal) => this.#evaluate(dataset, batchSize, signal),
@@ -355,10 +356,15 @@ export class Model {
     return [...rows, ['prediction', show(prediction.shape)]];
   }
 
-  /** The parameters as a safetensors file, under PyTorch's names. */
+  /**
+   * The parameters as a safetensors file, under PyTorch's names.
+   * @throws NonFiniteError where one holds a number that is not finite
+   */
   async save(): Promise<Uint8Array> {
     this.#checkAlive();
-    return writeSafetensors(await this.network.state(this.executor));
+    const state = await this.network.state(this.executor);
+    for (const [name, { data }] of state) checkSavable(`${this.#name}, parameter "${name}"`, data);
+    return writeSafetensors(state);
   }
 
   /**
@@ -373,7 +379,9 @@ export class Model {
   /**
    * The whole training as a safetensors file: what a `Trainer`'s checkpoint holds, and epoch, place in the
    * data, history, and the state of early stopping. While `fit` runs, it is made at the next boundary between
-   * two steps at which no loss is under way. It may be asked for and awaited in callbacks too.
+   * two steps at which no loss is under way. It may be asked for and awaited in callbacks too. Once a loss that was
+   * not finite has been seen, it is that of the last good weights.
+   * @throws NonFiniteError where it would hold a number that is not finite
    */
   async checkpoint(): Promise<Uint8Array> {
     this.#checkAlive();

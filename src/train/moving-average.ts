@@ -82,7 +82,11 @@ export class ExponentialMovingAverage {
         remedy: 'swap back before training goes on',
       });
     }
-    const plan = await (this.#updating ??= this.#compile((graph) => this.#recordUpdate(graph)));
+    this.#updating ??= this.#compile((graph) => this.#recordUpdate(graph));
+    const plan = await this.#updating.catch((error: unknown) => {
+      this.#updating = null;
+      throw error;
+    });
     await plan.run({ rate: 1 - this.#decay });
   }
 
@@ -90,13 +94,17 @@ export class ExponentialMovingAverage {
   async swap(): Promise<void> {
     this.#checkAlive();
     if (!this.#swapped && (await this.executor.read(this.#counters))[0] === 0) return;
-    const plan = await (this.#swapping ??= this.#compile((graph) => {
+    this.#swapping ??= this.#compile((graph) => {
       this.#parameters.forEach((parameter, i) => {
         const average = this.#averages[i]!;
         graph.update(parameter, graph.read(average));
         graph.update(average, graph.read(parameter));
       });
-    }));
+    });
+    const plan = await this.#swapping.catch((error: unknown) => {
+      this.#swapping = null;
+      throw error;
+    });
     await plan.run();
     this.#swapped = !this.#swapped;
   }

@@ -10,6 +10,7 @@ import { assign, CheckpointReader, CheckpointWriter, type Assignment } from '../
 import { ForwardContext } from '../nn/context.js';
 import { namedVariables, type Module } from '../nn/module.js';
 import { threefry2x32 } from '../nn/random.js';
+import { fill } from '../ops/fill.js';
 import { globalNorm } from '../ops/global-norm.js';
 import { checkOptimizer, type Optimizer, type OptimizerState } from '../optim/optimizer.js';
 import type { AdaptiveSchedule, LearningRate } from '../optim/schedules.js';
@@ -103,8 +104,8 @@ const CHECKPOINT_KIND = 'trainer';
 /** Feeds that the trainer adds to those of the batch. */
 const RESERVED = ['learningRate', 'clipNorm', 'clipValue', 'dropoutSeed'];
 
-/** Whether a plan updates the parameters, only gathers gradients, or only measures. */
-type Mode = 'update' | 'accumulate' | 'evaluate';
+/** Whether a plan updates the parameters, only gathers gradients, or only measures the loss or all gradients. */
+type Mode = 'update' | 'accumulate' | 'evaluate' | 'gradients';
 
 type Key = { readonly mode: Mode; readonly inputs: string };
 
@@ -250,7 +251,9 @@ export class Trainer {
   }
 
   /**
-   * Trains on one batch. Steps take effect in the order of their calls.
+   * Trains on one batch. Steps take effect in the order of their calls. Where the norm of the gradients is not
+   * finite the update is skipped, and the record says so; whether a loss that is not finite ends the training is
+   * the caller's to decide: {@link gradientNorms} names the gradient to blame.
    * @throws ShapeError when an input does not fit; nothing has changed then
    */
   async step(batch: Batch, options: StepOptions = {}): Promise<StepResult> {
@@ -300,9 +303,43 @@ export class Trainer {
   }
 
   /**
+   * The norm of each parameter's gradient by the loss of one batch, as a training step would see it, without
+   * learning: to find out where a loss that is not finite comes from. States that the recording carries on go on.
+   */
+  async gradientNorms(batch: Batch): Promise<ReadonlyMap<string, number>> {
+    const key: Key = { mode: 'gradients', inputs: this.#describe(batch) };
+    const names = [...this.optimizerState.namedParameters.keys()];
+    const { arrival } = await this.#enqueue(async () => {
+      const plan = await this.#plans.get(key);
+      this.#checkAlive();
+      return { arrival: plan.run(this.#feeds(batch, key, this.#steps), { read: names }) };
+    });
+    const { outputs } = await arrival;
+    return new Map(names.map((name) => [name, outputs[name]![0]!]));
+  }
+
+  /**
+   * Lets the optimizer begin anew: its moments and counters, and gathered gradients, take their first values. The
+   * parameters, the learning rate and the number of steps stay.
+   */
+  resetOptimizer(): Promise<void> {
+    return this.#enqueue(async () => {
+      const variables = [
+        this.optimizerState.variables,
+        this.#accumulator?.variables ?? new Map<string, Variable>(),
+      ];
+      for (const variable of variables.flatMap((map) => [...map.values()])) {
+        this.executor.write(variable, variable.initialValue());
+      }
+      return Promise.resolve();
+    });
+  }
+
+  /**
    * All that later steps depend on, as a safetensors file: parameters, the optimizer's variables, gathered
    * gradients, averages and the further `variables`, learning rate and clipping, and the number of steps,
    * from which dropout and schedules follow. It is of one step boundary: after the steps called so far.
+   * @throws NonFiniteError where it would hold a number that is not finite: nothing good is written over then
    */
   async checkpoint(): Promise<Uint8Array> {
     const writer = new CheckpointWriter(CHECKPOINT_KIND);
@@ -486,12 +523,21 @@ export class Trainer {
         remedy: 'let the recording return one real number, or an object that has it as `loss`',
       });
     }
+    if (context.usesSeed) this.#seeded.add(idOf(key));
+    if (key.mode === 'gradients') {
+      const { namedParameters, parameters } = this.optimizerState;
+      const gradients = differentiateLoss(this.#name, graph, loss, parameters);
+      [...namedParameters.keys()].forEach((name, i) => {
+        const gradient = gradients[i];
+        graph.output(name, gradient ? globalNorm([gradient]) : fill(graph, [], 0));
+      });
+      return;
+    }
     if (key.mode !== 'evaluate') this.#recordUpdate(graph, loss, key.mode);
     for (const [name, value] of Object.entries(outputs)) {
       const scalar = value.size === 1 && value.dtype === 'float32';
       graph.output(name, value, { history: key.mode !== 'evaluate' && scalar });
     }
-    if (context.usesSeed) this.#seeded.add(idOf(key));
   }
 
   #recordUpdate(graph: Graph, loss: Value, mode: Mode): void {

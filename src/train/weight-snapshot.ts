@@ -45,6 +45,8 @@ export class WeightSnapshot {
       for (const { weight, copy } of this.#pairs) record(graph, weight, copy);
       plan = this.#executor.compile(graph);
       this.#plans.set(name, plan);
+      // Where there was no memory now, there may be later.
+      plan.catch(() => this.#plans.delete(name));
     }
     await (await plan).run();
   }

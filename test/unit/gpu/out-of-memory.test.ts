@@ -111,7 +111,7 @@ describe.each<AllocationFault>(['scope', 'throws', 'invalid'])('an allocation th
     expect(executor.memory()).toEqual({ bytesInUse: 0, bytesAllocated: 0 });
     expect([...device.live].map(({ label }) => label)).toEqual([]);
     expect(device.uncaptured).toEqual([]);
-  });
+  }, 60_000);
 });
 
 describe('memory of the host', () => {

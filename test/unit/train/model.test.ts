@@ -271,7 +271,9 @@ describe('what ends a fit early', () => {
     expect(result).toMatchObject({ stopped: 'nonFinite', epochs: 3 });
     expect(result.history['loss']!.length).toBe(3);
     expect(result.error).toBeInstanceOf(NonFiniteError);
-    expect(result.error!.message).toMatch(/loss of epoch 4, batch \d is NaN/);
+    expect(result.error!.message).toMatch(
+      /loss of epoch 4, batch \d \(step 1\d\) is NaN, the gradient of "weight"/,
+    );
     expect(await weights(model)).toEqual(good);
     // Good data, and it goes on.
     const again = await model.fit(line(8), { epochs: 2 });
