@@ -12,6 +12,13 @@ export interface ErrorParts {
   readonly cause?: unknown;
 }
 
+/** Longer parts of a message, such as names out of a hostile file, are cut. */
+const LONGEST = 2000;
+
+function clip(text: string): string {
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+}
+
 /** The base of every error thrown on purpose by this library. */
 export class RnnError extends Error {
   /** In writing, since a bundler may shorten the names of classes. */
@@ -24,7 +31,7 @@ export class RnnError extends Error {
   constructor(parts: ErrorParts) {
     const { culprit, problem, remedy, cause } = parts;
     super(
-      `${culprit}: ${problem}${remedy ? `; ${remedy}` : ''}`,
+      `${clip(culprit)}: ${clip(problem)}${remedy ? `; ${clip(remedy)}` : ''}`,
       cause === undefined ? undefined : { cause },
     );
     this.culprit = culprit;

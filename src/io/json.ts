@@ -8,10 +8,12 @@ export type JsonObject = ReadonlyMap<string, JsonValue>;
 
 /** How deep arrays and objects may nest: more than any header needs, less than any call stack holds. */
 const MAX_DEPTH = 32;
+/** How many values there may be: more than any header needs, and as maps and lists they still fit into memory. */
+const MAX_VALUES = 1_000_000;
 
 /**
  * Reads JSON as RFC 8259 defines it, and refuses what that document leaves open: duplicate keys, lone
- * surrogates, numbers too large for a double, nesting deeper than 32.
+ * surrogates, numbers too large for a double, nesting deeper than 32, more than a million values.
  * @param culprit whose text it is, for messages
  * @throws FormatError
  */
@@ -46,6 +48,7 @@ class Reader {
   readonly #text: string;
   readonly #culprit: string;
   #at = 0;
+  #values = 0;
 
   constructor(text: string, culprit: string) {
     this.#text = text;
@@ -62,6 +65,7 @@ class Reader {
 
   #value(depth: number): JsonValue {
     if (depth > MAX_DEPTH) this.#fail(`arrays and objects nest deeper than ${MAX_DEPTH}`);
+    if (++this.#values > MAX_VALUES) this.#fail(`there are more than ${MAX_VALUES} values`);
     const first = this.#text[this.#at];
     if (first === '{') return this.#object(depth);
     if (first === '[') return this.#array(depth);

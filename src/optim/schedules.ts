@@ -1,6 +1,6 @@
 /** Learning-rate schedules: functions of the step, which combine, and one that watches a measurement. */
 import { ArgumentError, FormatError } from '../graph/errors.js';
-import { checkChoice, checkNumber, checkOptions, checkWhole } from '../graph/options.js';
+import { checkChoice, checkNumber, checkOptions, checkWhole, show } from '../graph/options.js';
 
 /** A learning rate by step, counted from 1: equal steps give equal rates, so that a resumed run repeats. */
 export type Schedule = (step: number) => number;
@@ -258,7 +258,7 @@ export class ReduceOnPlateau implements AdaptiveSchedule {
 
   /** Goes on from a state. @throws FormatError when it is not one; nothing has changed then */
   restore(state: Readonly<Record<string, number>>): void {
-    const { scale, waited, cooling, best } = state;
+    const { scale, waited, cooling, best } = Object(state) as typeof state;
     const whole = (value: number | undefined): value is number =>
       Number.isSafeInteger(value) && (value as number) >= 0;
     const valid =
@@ -272,7 +272,7 @@ export class ReduceOnPlateau implements AdaptiveSchedule {
     if (!valid) {
       throw new FormatError({
         culprit: 'ReduceOnPlateau, state',
-        problem: `is ${JSON.stringify(state)}`,
+        problem: `has scale ${show(scale)}, waited ${show(waited)}, cooling ${show(cooling)}, best ${show(best)}`,
         remedy: 'restore what state() gave',
       });
     }

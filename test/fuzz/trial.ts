@@ -47,9 +47,8 @@ export class BrokenRule extends Error {
 export const ALLOCATION_MULTIPLE = 8;
 /** And so much besides, which does not grow with the input: what tables and schedules of an empty model take. */
 export const ALLOCATION_BASE = 65_536;
-/** A message may quote the input, several times at that, but not multiply it. */
-const MESSAGE_MULTIPLE = 4;
-const MESSAGE_BASE = 4096;
+/** A message is for people: it quotes no more of an input than they can read. */
+const LONGEST_MESSAGE = 8192;
 
 /** Bytes of an input. */
 export function sizeOfInput(input: Input): number {
@@ -76,20 +75,19 @@ export async function attempt(target: Target, input: Input): Promise<Outcome> {
   const refusal = error === null ? null : error instanceof Error ? error.name : typeof error;
   const after = accepted ? before : await target.state?.();
   const problem =
-    problemOf(target, error, size) ??
+    problemOf(target, error) ??
     (after === before ? null : 'what was there before was changed by an input that was refused') ??
     (describeGlobals() === globals ? null : 'a global prototype was changed');
   return { accepted, refusal, allocated: run.bytes(), milliseconds, problem };
 }
 
-function problemOf(target: Target, error: unknown, size: number): string | null {
+function problemOf(target: Target, error: unknown): string | null {
   if (error === null) return null;
   if (!(error instanceof RnnError) && !target.allows?.(error)) {
     return error instanceof Error ? (error.stack ?? error.message) : `threw ${inspect(error)}`;
   }
   const { length } = (error as Error).message;
-  if (length <= MESSAGE_BASE + MESSAGE_MULTIPLE * size) return null;
-  return `a message of ${length} characters about an input of ${size} bytes`;
+  return length <= LONGEST_MESSAGE ? null : `a message of ${length} characters`;
 }
 
 const PROTOTYPES: readonly object[] = [

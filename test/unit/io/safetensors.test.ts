@@ -166,11 +166,97 @@ describe('parseSafetensors', () => {
     ],
     ['the same bytes twice', file(`{"v":${f32},"w":${f32}}`, 8), /tensor "w".*inside/],
     ['a hole', file(`{"v":${f32},"w":${tensor('F32', '[1]', '[12,16]')}}`, 16), /tensor "w".*hole/],
+    [
+      'more values than a header needs',
+      file(`{"a":[${'0,'.repeat(1_000_000)}0]}`),
+      /more than 1000000 values/,
+    ],
+    ['a name that never ends', file(`{"${'x'.repeat(1_000_000)}":1}`), /^.{0,4100}$/s],
     ['a hole at the beginning', file(`{"w":${tensor('F32', '[1]', '[4,8]')}}`, 8), /tensor "w".*hole/],
   ];
   it.each(hostile)('refuses %s', (_, bytes, message) => {
     expect(() => parseSafetensors(bytes)).toThrow(FormatError);
     expect(() => parseSafetensors(bytes)).toThrow(message);
+  });
+
+  describe("of the cases in the reference implementation's own tests", () => {
+    const bytesOf = (text: string): Uint8Array =>
+      Uint8Array.from(text, (character) => character.charCodeAt(0));
+    const same = Array.from({ length: 10 }, (_, i) => `"weight_${i}":${tensor('F32', '[2,2]', '[0,16]')}`);
+    const taken: [string, Uint8Array, number][] = [
+      ['test_empty', bytesOf('\x08\0\0\0\0\0\0\0{}      '), 0],
+      [
+        'test_empty_shapes_allowed',
+        file('{"test":{"dtype":"I32","shape":[],"data_offsets":[0,4]}}      ', 4),
+        1,
+      ],
+      ['test_zero_sized_tensor', file(`{"test":${tensor('I32', '[2,0]', '[0,0]')}}`), 0],
+      ['test_deserialize', file(`{"test":${tensor('I32', '[2,2]', '[0,16]')}}`, 16), 4],
+      [
+        'tensors that are not aligned',
+        file(`{"b":${tensor('U8', '[1]', '[0,1]')},"f":${tensor('F64', '[1]', '[1,9]')}}`, 9),
+        2,
+      ],
+      ['a header padded at its end', file('{"__metadata__":{"format":"pt"}}\n\t \r  '), 0],
+    ];
+    it.each(taken)('takes %s', (_, bytes, numbers) => {
+      const tensors = [...parseSafetensors(bytes).tensors.values()];
+      expect(tensors.reduce((sum, { data }) => sum + data.length, 0)).toBe(numbers);
+    });
+
+    const refused: [string, Uint8Array, RegExp][] = [
+      ['test_header_too_small', bytesOf(''), /has 0 bytes/],
+      ['test_header_too_large', bytesOf('<\0\0\0\0\0\0\x01{'), /format allows 100000000/],
+      ['a header of one byte more than the format allows', file('{}', 0, 100_000_001), /format allows/],
+      ['test_invalid_header_length', bytesOf('<\0\0\0\0\0\0\0'), /claims 60 bytes, but only 0 follow/],
+      ['test_invalid_header_non_utf8', bytesOf('\x02\0\0\0\0\0\0\0{\xff'), /not UTF-8/],
+      ['test_invalid_header_not_json', bytesOf('\x01\0\0\0\0\0\0\0{'), /JSON/],
+      ['test_whitespace_start_padded_header', bytesOf('\x06\0\0\0\0\0\0\0\n    {'), /begin with "\{"/],
+      [
+        'a header that begins with a byte order mark',
+        bytesOf('\x05\0\0\0\0\0\0\0\xef\xbb\xbf{}'),
+        /begin with/,
+      ],
+      ['test_json_attack', file(`{${same.join()}}`, 16), /inside the tensor before it/],
+      [
+        'test_metadata_incomplete_buffer, bytes left over',
+        file(`{"test":${tensor('I32', '[2,2]', '[0,16]')}}`, 28),
+        /cover 16 bytes of data, the file has 28/,
+      ],
+      [
+        'test_metadata_incomplete_buffer, bytes missing',
+        file(`{"test":${tensor('I32', '[2,2]', '[0,16]')}}`, 12),
+        /ends at byte 16 of the data, which has 12/,
+      ],
+      ['test_invalid_info', file(`{"test":${tensor('I32', '[2,2]', '[0,4]')}}`, 4), /takes 16 bytes/],
+      [
+        'test_validation_overflow of the number of elements',
+        file(`{"test":${tensor('I32', '[2,18446744073709551614]', '[0,16]')}}`, 16),
+        /shape is not a list of whole numbers/,
+      ],
+      [
+        'test_validation_overflow of the number of bytes',
+        file(`{"test":${tensor('I32', '[2,9223372036854775807]', '[0,16]')}}`, 16),
+        /shape is not a list of whole numbers/,
+      ],
+      [
+        'an overflow that wraps around to the true size',
+        file(`{"test":${tensor('F32', '[4294967296,1073741824]', '[0,0]')}}`),
+        /too many bytes/,
+      ],
+      ['a zero that hides an overflow', file(`{"test":${tensor('F32', '[0,1e400]', '[0,0]')}}`), /too large/],
+      [
+        'offsets beyond 64 bits',
+        file(`{"test":${tensor('F32', '[1]', '[0,18446744073709551620]')}}`, 4),
+        /data_offsets/,
+      ],
+      ['a type of half a byte', file(`{"test":${tensor('F4', '[2]', '[0,1]')}}`, 1), /dtype "F4"/],
+      ['no object for metadata', file('{"__metadata__":null}'), /__metadata__.*not an object/],
+    ];
+    it.each(refused)('refuses %s', (_, bytes, message) => {
+      expect(() => parseSafetensors(bytes)).toThrow(FormatError);
+      expect(() => parseSafetensors(bytes)).toThrow(message);
+    });
   });
 
   it('refuses every truncation of a good file', () => {
