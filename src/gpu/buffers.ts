@@ -120,6 +120,11 @@ export class BufferPool {
     return this.#live.has(buffer);
   }
 
+  /** Whether a buffer to read so much back into waits for its next use. */
+  hasStaging(bytes: number): boolean {
+    return (this.#staging.get(stagingSize(bytes))?.length ?? 0) > 0;
+  }
+
   /** To be called within {@link reserve}. */
   allocateStaging(bytes: number): PooledBuffer {
     return this.allocate(stagingSize(bytes), 'readback', GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);

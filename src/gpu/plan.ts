@@ -569,7 +569,7 @@ function reserveMemory(pool: BufferPool, program: Program): ReservedMemory {
     history: historyBytes > 0 ? pool.allocate(historyBytes, `${name} history`) : null,
     parameters: pool.allocate(parameterBytes, `${name} parameters`, UNIFORM | COPY_DST),
     parameterData: new DataView(new ArrayBuffer(parameterBytes)),
-    staging: staged > 0 ? pool.allocateStaging(staged) : null,
+    staging: staged > 0 && !pool.hasStaging(staged) ? pool.allocateStaging(staged) : null,
   };
 }
 

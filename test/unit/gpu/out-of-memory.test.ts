@@ -173,6 +173,21 @@ describe('limits', () => {
   });
 });
 
+describe('buffers to read back into', () => {
+  it('are shared by plans, however many are compiled and disposed of', async () => {
+    const { executor } = await begin();
+    const compile = async (size: number): Promise<number> => {
+      const graph = new Graph('graph');
+      graph.output('y', ops.mul(graph.input('x', [size]), 2));
+      graph.output('loss', ops.sum(graph.input('z', [size])), { history: true });
+      (await executor.compile(graph)).dispose();
+      return executor.memory().bytesAllocated;
+    };
+    const after = await compile(1);
+    for (let size = 2; size < 20; size++) expect(await compile(size)).toBe(after);
+  });
+});
+
 describe('what is disposed while it is being compiled', () => {
   it.each([0, 1, 2, 3, 5, 8, 13])('leaves nothing behind, %d turns after the call', async (turns) => {
     const { device, executor, model } = await begin();
