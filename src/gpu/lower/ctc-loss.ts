@@ -1,5 +1,4 @@
 /** `ctcLoss` on the GPU: forward and backward variables by one workgroup a sequence, then the sums by class. */
-import { LimitError } from '../../graph/errors.js';
 import type { Node } from '../../graph/value.js';
 import {
   ctcLossBackwardOperation,
@@ -16,7 +15,7 @@ import {
 } from '../kernels/index.js';
 import type { View } from '../memory.js';
 import { defineLowering } from './context.js';
-import { MAX_ITERATIONS } from './limits.js';
+import { checkIterations, countLoop, MAX_ITERATIONS } from './limits.js';
 
 /** Bytes of a float or an index, and of a number with its exponent. */
 const WORD = 4;
@@ -34,15 +33,13 @@ interface Residual {
 function layoutOf(node: Node<CtcLossAttributes>) {
   const { T, B, C, S } = ctcSizes(node.inputs);
   const states = 2 * S + 1;
-  if (states > MAX_ITERATIONS) {
-    throw new LimitError({
-      culprit: node.label ? `ctcLoss "${node.label}"` : 'ctcLoss',
-      problem: `targets have up to ${S} labels`,
-      remedy: `pass targets of at most ${(MAX_ITERATIONS - 1) / 2} labels`,
-    });
-  }
+  checkIterations(
+    countLoop(states),
+    node.label ? `ctcLoss "${node.label}"` : 'ctcLoss',
+    `pass targets of at most ${MAX_ITERATIONS / 2 - 1} labels`,
+  );
   // A step of time is a turn of its own loop, and the loop over states within it.
-  const stepsAtOnce = Math.floor(MAX_ITERATIONS / (1 + Math.ceil(states / LANES)));
+  const stepsAtOnce = Math.floor((MAX_ITERATIONS - 1) / (1 + countLoop(Math.ceil(states / LANES))));
   const parts = Array.from({ length: Math.ceil(T / stepsAtOnce) }, (_, i) => ({
     begin: i * stepsAtOnce,
     end: Math.min(T, (i + 1) * stepsAtOnce),

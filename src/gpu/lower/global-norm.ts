@@ -3,10 +3,13 @@ import { globalNormOperation } from '../../ops/global-norm.js';
 import { alignUp, type View } from '../memory.js';
 import { globalNormKernel, globalNormPartialKernel } from '../kernels/index.js';
 import { defineLowering } from './context.js';
+import { MAX_ITERATIONS } from './limits.js';
 
 /** Elements that one workgroup adds up, before there are too many workgroups. */
 const SHARE = 1024;
 const MOST_WORKGROUPS = 256;
+/** Invocations of a workgroup. */
+const LANES = 64;
 /** The same on software adapters, which have few cores to fill and pay for every barrier. */
 const MOST_WORKGROUPS_IN_SOFTWARE = 8;
 
@@ -15,7 +18,9 @@ export const lowerGlobalNorm = defineLowering({
   lower(node, context) {
     const runs = joinNeighbours(node.inputs.map((input) => context.view(input!)));
     const most = context.software ? MOST_WORKGROUPS_IN_SOFTWARE : MOST_WORKGROUPS;
-    const shares = runs.map((run) => Math.min(most, Math.ceil(run.bytes / 4 / SHARE)));
+    const shares = runs.map(({ bytes }) =>
+      Math.max(Math.min(most, Math.ceil(bytes / 4 / SHARE)), Math.ceil(bytes / 4 / (LANES * MAX_ITERATIONS))),
+    );
     const total = shares.reduce((sum, share) => sum + share, 0);
     const partial = context.allocate('partial sums of squares', total * 4);
     let offset = 0;

@@ -3,6 +3,7 @@ import { SAMPLE_TOKEN_INPUTS as AT, sampleTokenOperation, type Sampler } from '.
 import { sampleTokenCutKernel, sampleTokenKernel } from '../kernels/index.js';
 import type { View } from '../memory.js';
 import { defineLowering, type LoweringContext } from './context.js';
+import { checkIterations, countLoop } from './limits.js';
 
 /** Invocations of a workgroup. */
 const LANES = 64;
@@ -81,12 +82,21 @@ export function emitSampleToken(
   const indexBits = 4 * Math.ceil(Math.log2(Math.max(2, classes)) / 4);
   let cuts: View | null = null;
   if (cutsTokens(sampler)) {
+    const stages = Number(topK !== null) + Number(topP !== null);
+    const width = Math.ceil(classes / LANES);
+    // By four bits of key and index: all tokens, all lanes, all sixteen digits up to four times.
+    const digit = countLoop(width) + countLoop(LANES) + 4 * countLoop(16);
+    checkIterations(
+      countLoop(width) + countLoop(LANES) + countLoop(2) + stages * countLoop(8 + indexBits / 4, digit),
+      `drawing from ${classes} tokens`,
+      'use fewer tokens, or one of topK and topP',
+    );
     cuts = context.allocate('cuts', batch * 32);
     context.dispatch(sampleTokenCutKernel, {
       buffers: { logits, settings: sampler.settings, cuts },
       parameters: {
         classes,
-        width: Math.ceil(classes / LANES),
+        width,
         temperature_at: temperature!,
         top_k_at: topK ?? 0,
         top_p_at: topP ?? 0,

@@ -134,12 +134,12 @@ describe('a persistent layer is one dispatch forward and one backward', () => {
     });
   }
   test('in as many parts as keep loops under the limit of iterations', () => {
-    // 1 + 1 + H/4 + 1 iterations a step forward; 60,000 at most.
-    expect(count('lstm', 12_000, false, {}, true)).toBe(1);
-    expect(count('lstm', 12_001, false, {}, true)).toBe(2);
-    // 1 + 1 + 4·H/4 + 7 backward, and one step's worth for the initial state.
-    expect(count('lstm', 3_528, true, {}, true)).toBe(2);
-    expect(count('lstm', 3_529, true, {}, true)).toBe(3);
+    // A step counts for 1 + (1 + (H/4 + 2) + 2), two for the end of each loop; 60,000 at most.
+    expect(count('lstm', 7_499, false, {}, true)).toBe(1);
+    expect(count('lstm', 7_500, false, {}, true)).toBe(2);
+    // 1 + (1 + (4·H/4 + 2) + 15 + 2) backward, and one step's worth for the initial state.
+    expect(count('lstm', 2_067, true, {}, true)).toBe(2);
+    expect(count('lstm', 2_068, true, {}, true)).toBe(3);
   });
 });
 

@@ -1,6 +1,6 @@
 /** Persistent recurrent kernels: workgroups that keep their batch rows through many steps of time. */
 import type { TileRows } from '../../kernels/recurrent.js';
-import { MAX_ITERATIONS } from '../limits.js';
+import { countLoop, MAX_ITERATIONS } from '../limits.js';
 import type { Layout } from './layout.js';
 
 /** Batch rows of a workgroup and its invocations, by rows of an invocation: as in `shaders/lib/`. */
@@ -16,8 +16,8 @@ const BACKWARD_GROUPS = {
   16: { rows: 16, lanes: 8, quads: 4 },
 } as const;
 
-/** Loop iterations that the end of a backward step takes for four units of a row, in any cell. */
-const FINISH_ITERATIONS = 6;
+/** What the loops at the end of a backward step count for, for four units of a row, in any cell. */
+const FINISH_ITERATIONS = countLoop(4) + countLoop(2) + countLoop(3);
 
 /** Above this width a workgroup would read more weights in a step than a GPU reads in the time of a dispatch. */
 const WIDEST = 256;
@@ -62,19 +62,21 @@ export function persistentWorkgroups({ B, D }: Layout, rows: TileRows): readonly
 export function forwardStepsAtOnce({ P, Q }: Layout, rows: TileRows, flops: number): number {
   const group = FORWARD_GROUPS[rows];
   const tiles = Math.ceil(((group.rows / rows) * (P / 4)) / group.lanes);
-  return stepsAtOnce(1 + tiles * (1 + Q / 4 + rows), flops);
+  const tile = countLoop(Q / 4) + (rows > 1 ? countLoop(rows) : 0);
+  return stepsAtOnce(countLoop(tiles, tile), flops);
 }
 
 /** Steps that one dispatch may run backwards; it may then also compute the gradient of the initial state. */
 export function backwardStepsAtOnce({ P, Q, kernels }: Layout, rows: TileRows, flops: number): number {
   const { rows: groupRows, lanes, quads } = BACKWARD_GROUPS[rows];
   const tiles = Math.ceil(((groupRows / rows) * Math.ceil(Q / 4 / quads)) / lanes);
-  const product = (kernels.source.slots * P) / 4;
-  const most = stepsAtOnce(1 + tiles * (1 + product + rows * quads * (1 + FINISH_ITERATIONS)), flops);
+  const product = countLoop((kernels.source.slots * P) / 4);
+  const ends = rows > 1 ? countLoop(rows * quads, FINISH_ITERATIONS) : FINISH_ITERATIONS;
+  const most = stepsAtOnce(countLoop(tiles, product + ends), flops);
   return Math.max(1, most - 1);
 }
 
-/** @param iterations of one invocation, `flops` of all, in one step */
+/** @param iterations in one step what the loops of an invocation count for, `flops` those of all */
 function stepsAtOnce(iterations: number, flops: number): number {
-  return Math.max(1, Math.min(Math.floor(MAX_ITERATIONS / iterations), Math.floor(LONGEST_DISPATCH / flops)));
+  return Math.max(1, Math.min(Math.floor((MAX_ITERATIONS - 1) / (1 + iterations)), Math.floor(LONGEST_DISPATCH / flops)));
 }
