@@ -6,6 +6,7 @@ import { showDevice, showHeader } from '../frame/site-header.js';
 import { WorkerClient } from '../frame/worker-client.js';
 import { DEVICE_ERROR, WORKER_LOST } from '../frame/worker-messages.js';
 import { curveImage, curveTable } from './curve-image.js';
+import { DevicePanel } from './device-panel.js';
 import { InsidePanel } from './inside-panel.js';
 import { LossPanel } from './loss-panel.js';
 import { showKept } from './models-panel.js';
@@ -32,6 +33,7 @@ const client = new WorkerClient<CharacterCalls, WorkerEvent>(
 const form = new SettingsForm();
 const texts = new TextPanel();
 const writePanel = new WritePanel(client, attempt);
+const devicePanel = new DevicePanel(client, attempt);
 const inside = new InsidePanel(client);
 const samples = new SamplePanel();
 samples.onShow = ({ text }) => inside.look(text);
@@ -69,6 +71,7 @@ watch();
 void attempt(async () => {
   const device = await client.call('probe', null);
   showDevice(device);
+  devicePanel.show(device.backend);
   form.suit(device);
   runs.followSettings();
   await offerLast();

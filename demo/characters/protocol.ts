@@ -1,4 +1,5 @@
 /** What the page of character models, its worker and the headless command say to each other. */
+import type { SelfTestProgress, SelfTestReport } from '../../src/index.js';
 import type { DeviceFacts } from '../frame/device.js';
 import type { SelectiveUnit } from './selective-units.js';
 import type { TaskName } from './task-labels.js';
@@ -230,6 +231,8 @@ export interface Inspection {
 /** What the page asks of its worker. */
 export interface CharacterCalls {
   probe(request: null): DeviceFacts;
+  /** Checks that the GPU computes right; the call may be cancelled. */
+  check(request: null): SelfTestReport;
   /** Reads a text, which the next fresh run learns. */
   read(request: TextSource): TextFacts;
   train(request: TrainRequest): TrainOutcome;
@@ -262,6 +265,7 @@ export interface CharacterCalls {
 
 /** What the worker tells while it works. */
 export type WorkerEvent =
+  | ({ readonly type: 'checking' } & SelfTestProgress)
   | { readonly type: 'reading'; readonly bytes: number; readonly total: number | null }
   /** The first step is done: the text and the sizes are good. */
   | {

@@ -14,6 +14,8 @@ const session = new Session(devices);
 serve<CharacterCalls, WorkerEvent>(
   {
     probe: () => devices.probe(),
+    check: (_, { emit, signal }) =>
+      devices.check((progress) => emit({ type: 'checking', ...progress }), signal),
     read: (source, { emit }) => session.read(source, emit),
     train: (request, { emit, signal }) => session.train(request, emit, signal),
     hold: (what) => {

@@ -1,5 +1,12 @@
 /** What a worker finds out about the device it computes on. */
-import { createExecutor, DeviceError, type Executor } from '../../src/index.js';
+import {
+  createExecutor,
+  DeviceError,
+  selfTest,
+  type Executor,
+  type SelfTestProgress,
+  type SelfTestReport,
+} from '../../src/index.js';
 
 /** The device, for people and for choosing defaults. */
 export interface DeviceFacts {
@@ -29,6 +36,14 @@ export class Devices {
       executor.catch(() => this.#executors.delete(backend));
     }
     return executor;
+  }
+
+  /** Whether the GPU computes right. What is wrong is left out of all that is trained from then on. */
+  async check(
+    onProgress: (progress: SelfTestProgress) => void,
+    signal: AbortSignal,
+  ): Promise<SelfTestReport> {
+    return selfTest({ executor: await this.open('webgpu'), onProgress, signal });
   }
 
   /** After a loss, nothing on the device can be used: the next call opens a new one. */

@@ -82,6 +82,16 @@ describe('a visit', () => {
     expect(await textOf(page, 'adapter')).toMatch(/swiftshader, a software adapter/);
   });
 
+  it('checks that the GPU computes right, in the worker, and says so in plain words', async () => {
+    await page.locator('#check').click();
+    await waitForText(page, 'check-status', /^Checking [a-z-]+: \d+ of \d+ parts done\.$/);
+    await waitForText(page, 'check-status', /^This GPU computes right: \d\d checks passed in [\d.]+ s\.$/);
+    expect(await textOf(page, 'check-list')).toMatch(
+      /^lstm, by recurrent_forward lstm plain: 8 rows: right/m,
+    );
+    expect(await page.$eval('#check', (start) => (start as HTMLButtonElement).disabled)).toBe(false);
+  });
+
   it('trains, pauses, takes a step, changes its rate, goes on, and has learned the text', async () => {
     await pasteText(page, SENTENCE.repeat(30));
     await fillFields(page, { ...SMALL, steps: 220, learningRate: 0.02, sampleEvery: 20, sampleLength: 30 });
