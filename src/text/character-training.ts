@@ -1,5 +1,5 @@
 /** The training loop of a character model: lanes, carried state, validation, progress. */
-import { ArgumentError, type NonFiniteError } from '../graph/errors.js';
+import { ArgumentError, DisposedError, type NonFiniteError } from '../graph/errors.js';
 import type { Executor, Plan } from '../graph/executor.js';
 import { assign, type CheckpointReader, type CheckpointWriter } from '../io/checkpoint.js';
 import { crossEntropy } from '../nn/losses.js';
@@ -104,13 +104,13 @@ export class CharacterTraining {
   readonly #good: GoodWeights;
   /** Carried states by use and batch size: training and validation never share one. */
   readonly #states = new Map<string, CarriedState<CharacterState>>();
+  #disposed = false;
   #position: Position | null = null;
   #resumption: Resumption | null = null;
 
   constructor(executor: Executor, network: CharacterNetwork, optimizer: Optimizer, seed: number) {
     this.#executor = executor;
     this.#network = network;
-    this.#good = new GoodWeights(executor, network.namedParameters());
     this.optimizer = optimizer;
     this.trainer = new Trainer({
       executor,
@@ -125,6 +125,7 @@ export class CharacterTraining {
         return crossEntropy(logits, targets!, { ignoreIndex: null });
       },
     });
+    this.#good = new GoodWeights(this.trainer, network.namedParameters());
   }
 
   /** The plan for batches of this size. */
@@ -161,7 +162,7 @@ export class CharacterTraining {
       for (const record of own) batches.delete(record.step);
       await log.report(bad ? own.slice(0, own.indexOf(bad) + 1) : own, bad ? null : validationLoss);
     };
-    if (stopOnNaN) await good.begin(trainer.steps);
+    if (stopOnNaN) await good.begin();
     const validate = async (): Promise<number | null> => {
       const loss = await log.timed(() => this.#validate(work));
       if (loss === null) return null;
@@ -185,14 +186,14 @@ export class CharacterTraining {
         break;
       }
       const batch = training.next();
-      if (batch.reset) this.#state(true, training.batchSize).reset(this.#executor);
+      if (batch.reset) this.#resetState(true, training.batchSize);
       step++;
       const learningRate = work.learningRate === null ? null : learningRateAt('fit', work.learningRate, step);
       const validates = !stopping && log.validatesAfter(step);
       // Where losses are still on the device, a stop takes one more step, so that none is lost.
       const flush = stopping || validates || step === steps;
       const options = { flush, ...(learningRate !== null && { learningRate }) };
-      if (stopOnNaN) await good.keep(trainer.steps);
+      if (stopOnNaN) await good.keep();
       const inputs = toBatch(batch);
       batches.set(trainer.steps + 1, inputs);
       const { records } = await trainer.step(inputs, options);
@@ -220,13 +221,12 @@ export class CharacterTraining {
   /** After a loss that is not finite: the last good weights, the optimizer and the state anew. */
   async #comeBack({ training }: FitWork, what: string, loss: number, batch?: Batch): Promise<NonFiniteError> {
     const { trainer } = this;
-    const state = this.#state(true, training.batchSize);
     // Else every gradient would be that of a state which is not finite any more.
-    state.reset(this.#executor);
+    this.#resetState(true, training.batchSize);
     const error = await diverged(trainer, what, loss, batch);
     await this.#good.restore();
     await trainer.resetOptimizer();
-    state.reset(this.#executor);
+    this.#resetState(true, training.batchSize);
     // There is no place in the text to go on from.
     this.#position = null;
     return error;
@@ -332,7 +332,7 @@ export class CharacterTraining {
   /** Mean loss over all held-out lanes, their state carried from zero; `null` when the signal ended it. */
   async #validate({ validation, signal }: FitWork): Promise<number | null> {
     if (!validation) return null;
-    this.#state(false, validation.batchSize).reset(this.#executor);
+    this.#resetState(false, validation.batchSize);
     let total = 0;
     const pending: Promise<void>[] = [];
     try {
@@ -353,6 +353,18 @@ export class CharacterTraining {
     return total / validation.laneLength;
   }
 
+  /** Nothing is written any more once it is disposed: that would take the variables into use again. */
+  #resetState(training: boolean, batchSize: number): void {
+    if (this.#disposed) {
+      throw new DisposedError({
+        culprit: 'fit',
+        problem: 'the model was disposed',
+        remedy: 'create a new one',
+      });
+    }
+    this.#state(training, batchSize).reset(this.#executor);
+  }
+
   #state(training: boolean, batchSize: number): CarriedState<CharacterState> {
     const key = `${training ? 'training' : 'validation'} ${batchSize}`;
     let state = this.#states.get(key);
@@ -370,6 +382,7 @@ export class CharacterTraining {
 
   /** Frees plans, moments and carried states; the parameters live on. */
   dispose(): void {
+    this.#disposed = true;
     this.trainer.dispose();
     this.#good.dispose();
     if (this.#executor.disposed) return;

@@ -1,7 +1,7 @@
 /** The last weights that a finite loss vouches for, kept on the device, to come back to when a training diverges. */
-import type { Executor } from '../graph/executor.js';
 import type { Variable } from '../graph/value.js';
 import type { StepRecord } from './pacer.js';
+import type { Trainer } from './trainer.js';
 import { WeightSnapshot } from './weight-snapshot.js';
 
 /** Steps between two copies: a copy costs about as much as one kernel of a step. */
@@ -12,6 +12,7 @@ const KEEP_EVERY = 64;
  * step has arrived and is finite. Until then the copy before it is kept too.
  */
 export class GoodWeights {
+  readonly #trainer: Trainer;
   #good: WeightSnapshot;
   #next: WeightSnapshot;
   /** Steps made when `#next` was copied; `null` where it is not waiting to be vouched for. */
@@ -19,7 +20,9 @@ export class GoodWeights {
   #kept = 0;
 
   /** @param variables by name: the parameters, and what else goes back with them */
-  constructor(executor: Executor, variables: ReadonlyMap<string, Variable>) {
+  constructor(trainer: Trainer, variables: ReadonlyMap<string, Variable>) {
+    const { executor } = trainer;
+    this.#trainer = trainer;
     this.#good = new WeightSnapshot(executor, 'good', variables);
     this.#next = new WeightSnapshot(executor, 'next', variables);
   }
@@ -39,15 +42,19 @@ export class GoodWeights {
   }
 
   /** Takes the weights of the moment for good ones. */
-  async begin(steps: number): Promise<void> {
+  async begin(): Promise<void> {
+    const { steps, disposed } = this.#trainer;
+    // A copy would take the weights into use again.
+    if (disposed) return;
     await this.#good.take();
     this.#waiting = null;
     this.#kept = steps;
   }
 
-  /** Copies the weights after so many steps, now and then; with `always`, as soon as the copy before is good. */
-  async keep(steps: number, always = false): Promise<void> {
-    if (this.#waiting !== null || (!always && steps - this.#kept < KEEP_EVERY)) return;
+  /** Copies the weights now and then; with `always`, as soon as the copy before is known to be good. */
+  async keep(always = false): Promise<void> {
+    const { steps, disposed } = this.#trainer;
+    if (disposed || this.#waiting !== null || (!always && steps - this.#kept < KEEP_EVERY)) return;
     await this.#next.take();
     this.#waiting = steps;
     this.#kept = steps;

@@ -174,7 +174,7 @@ export class ModelFit {
     const averages = [...(parts.average?.variables ?? [])].map(
       ([key, value]) => [`average.${key}`, value] as const,
     );
-    this.#good = new GoodWeights(parts.executor, new Map([...namedParameters, ...averages]));
+    this.#good = new GoodWeights(parts.trainer, new Map([...namedParameters, ...averages]));
     this.#best = new WeightSnapshot(parts.executor, 'best', namedParameters);
   }
 
@@ -209,7 +209,7 @@ export class ModelFit {
     let stopped: FitHistory['stopped'] = null;
     this.#running = true;
     try {
-      if (stopOnNaN && !this.#good.taken) await this.#good.begin(this.#parts.trainer.steps);
+      if (stopOnNaN && !this.#good.taken) await this.#good.begin();
       if (early?.exhausted) stopped = 'earlyStopping';
       while (stopped === null && state.epoch < epochs) stopped = await this.#epoch(state, work, early);
       if (stopped !== 'signal' && stopped !== 'nonFinite' && early?.restoreBest) await this.#best.restore();
@@ -310,7 +310,7 @@ export class ModelFit {
       return 'nonFinite';
     }
     if (stopOnNaN) {
-      await this.#good.keep(trainer.steps, true);
+      await this.#good.keep(true);
       if (validation) this.#good.confirm(trainer.steps + 1);
     }
     const verdict = early?.observe(state.epoch, measured[early.monitor]!);
@@ -338,7 +338,7 @@ export class ModelFit {
           flush = false;
         }
       }
-      if (work.stopOnNaN) await this.#good.keep(trainer.steps);
+      if (work.stopOnNaN) await this.#good.keep();
       // Where losses are still on the device, another step of the same plan brings them.
       flush ||= lastOfItsPlan(state, trainer, batches);
       const indices = order.subarray(state.batch * batchSize, (state.batch + 1) * batchSize);

@@ -17,6 +17,7 @@ import { checkDataset, checkTensor, gatherBatch, toBatchMajor, type Dataset } fr
 import { ModelFit, type FitHistory, type ModelFitOptions } from './model-fit.js';
 import { ExponentialMovingAverage } from './moving-average.js';
 import { weightPenalty, type WeightPenalty } from './penalties.js';
+import { hold, letGo } from './shared-variables.js';
 import { Trainer, type Batch } from './trainer.js';
 
 /** From predictions and targets to a scalar: a loss, or a metric. */
@@ -148,6 +149,7 @@ export class Model {
         return { ...(Object.fromEntries(measured) as Record<string, Value>), loss: total };
       },
     });
+    hold(executor, network.parameters());
     this.#predictions = new PlanCache<PredictionKey>({
       executor,
       name: `${name}, prediction`,
@@ -419,7 +421,10 @@ export class Model {
     this.#fit = fit;
   }
 
-  /** Frees everything this model holds on the executor, which lives on; the parameters too. */
+  /**
+   * Frees everything this model holds on the executor, which lives on; the parameters too, where no other model
+   * has this network.
+   */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
@@ -427,7 +432,8 @@ export class Model {
     this.trainer.dispose();
     this.average?.dispose();
     this.#predictions.dispose();
-    if (!this.executor.disposed) this.executor.release(this.network.parameters());
+    const unused = letGo(this.executor, this.network.parameters());
+    if (!this.executor.disposed) this.executor.release(unused);
   }
 
   [Symbol.dispose](): void {

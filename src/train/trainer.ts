@@ -218,6 +218,10 @@ export class Trainer {
     this.#clipValue = value;
   }
 
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
   /** Batches an update. */
   get accumulate(): number {
     return this.#accumulator?.count ?? 1;
@@ -324,6 +328,7 @@ export class Trainer {
    */
   resetOptimizer(): Promise<void> {
     return this.#enqueue(async () => {
+      this.#checkAlive();
       const variables = [
         this.optimizerState.variables,
         this.#accumulator?.variables ?? new Map<string, Variable>(),
