@@ -3,7 +3,7 @@ import type { CharacterModel } from '../../src/index.js';
 import { messageOf } from '../frame/dom.js';
 import type { History, Settings, WorkerEvent } from './protocol.js';
 import type { ReadText } from './read-text.js';
-import { keepModel, TakenOverError, textIdOf, type KeptText } from './storage.js';
+import { keepModel, TakenOverError, textIdOf, type KeptModel, type KeptText } from './storage.js';
 import { factsOf } from './training-run.js';
 
 /** A model, and what is needed to go on with it. */
@@ -24,6 +24,14 @@ export interface Work {
 const PERIOD = 10_000;
 const SHARE = 20;
 
+/** More steps than are ever on the device without their losses being known. */
+const IN_FLIGHT = 16;
+
+interface Kept {
+  readonly model: KeptModel;
+  readonly text: KeptText;
+}
+
 /** One for all models of a worker: they are written one after another. */
 export class Keeper {
   /** How the storage knows this worker from those of other tabs. */
@@ -33,6 +41,9 @@ export class Keeper {
   #writing = 0;
   #keptAt = 0;
   #period = PERIOD;
+  /** What was written last, and what was written before a loss that showed its weights to be good. */
+  #latest: Kept | null = null;
+  #proven: Kept | null = null;
 
   /** @param onTaken called when another tab has taken a model over that was to be kept */
   constructor(onTaken: (work: Work) => void) {
@@ -41,6 +52,8 @@ export class Keeper {
 
   /** A run begins: there is nothing to keep yet. */
   begin(): void {
+    this.#latest = null;
+    this.#proven = null;
     this.#keptAt = performance.now();
   }
 
@@ -54,12 +67,14 @@ export class Keeper {
 
   /** Keeps the model of a run: waits for it where it is to be `now`; else when it is due, beside the run. */
   async sometimes(work: Work, now: boolean, emit: (event: WorkerEvent) => void): Promise<void> {
+    const step = work.history.steps.at(-1) ?? 0;
+    if (this.#latest && step > this.#latest.model.step + IN_FLIGHT) this.#proven = this.#latest;
     const due = performance.now() - this.#keptAt >= this.#period;
     if (work.readOnly || (!now && (!due || this.#writing > 0))) return;
     const began = performance.now();
     const told = this.keep(work)
       .then(
-        () => emit({ type: 'kept', step: work.history.steps.at(-1) ?? 0 }),
+        () => emit({ type: 'kept', id: work.id, step: work.history.steps.at(-1) ?? 0 }),
         (error: unknown) => {
           if (error instanceof TakenOverError) this.#onTaken(work);
           else emit({ type: 'unkept', message: messageOf(error) });
@@ -70,6 +85,13 @@ export class Keeper {
         this.#period = Math.max(PERIOD, SHARE * (this.#keptAt - began));
       });
     if (now) await told;
+  }
+
+  /** The run has diverged: what was kept while it may have been on the way there gives place to what was good. */
+  async revert(): Promise<void> {
+    await this.#last;
+    const proven = this.#proven;
+    if (proven && proven !== this.#latest) await keepModel(proven.model, proven.text, this.owner);
   }
 
   async #write({ model, text, settings, history, id, name, readOnly }: Work): Promise<void> {
@@ -90,7 +112,9 @@ export class Keeper {
       savedAt: Date.now(),
       bytes: checkpoint.length,
     };
-    await keepModel({ ...facts, settings, history: known, checkpoint }, kept, this.owner);
+    const written: Kept = { model: { ...facts, settings, history: known, checkpoint }, text: kept };
+    await keepModel(written.model, kept, this.owner);
+    this.#latest = written;
   }
 }
 

@@ -4,7 +4,7 @@ import { create } from '../frame/dom.js';
 import { formatCount } from '../frame/format.js';
 import { showDevice, showHeader } from '../frame/site-header.js';
 import { WorkerClient } from '../frame/worker-client.js';
-import { DEVICE_ERROR, WORKER_LOST } from '../frame/worker-messages.js';
+import { DEVICE_ERROR, DIVERGED, WORKER_LOST } from '../frame/worker-messages.js';
 import { curveImage, curveTable } from './curve-image.js';
 import { DevicePanel } from './device-panel.js';
 import { InsidePanel } from './inside-panel.js';
@@ -53,7 +53,7 @@ const ENDED =
   'The browser has ended the worker that computes, perhaps for want of memory. What was kept is safe.';
 /** The text that the worker reads or has read; null once another one is chosen. */
 let reading: Promise<string> | null = null;
-/** The model in the browser's storage that is shown, where it was opened from there. */
+/** The model in the browser's storage that is shown; null where it is not kept yet. */
 let openId: string | null = null;
 
 form.onChange = () => {
@@ -184,6 +184,7 @@ async function readChosen(): Promise<void> {
 
 async function start(): Promise<TrainOutcome> {
   box('resume').hidden = true;
+  openId = null;
   const name = await (reading ?? read(texts.source()));
   return runs.fresh(form.read(), name, { keep: true });
 }
@@ -213,6 +214,7 @@ async function loadModel(file: File | undefined): Promise<void> {
   const bytes = await file.arrayBuffer();
   const { backend } = form.read();
   const facts = await client.call('load', { bytes, backend }, { transfer: [bytes] });
+  openId = null;
   runs.loaded(facts, file.name);
 }
 
@@ -330,29 +332,26 @@ function notice(
 }
 
 /** A run goes on though its model cannot be kept: the person should know, until it can be again. */
-function tellKept(problem: string | null): void {
+function tellKept(event: Extract<WorkerEvent, { type: 'kept' | 'unkept' }>): void {
   const told = box('unkept');
-  told.hidden = problem === null;
-  if (problem === null) void listKept();
-  else {
-    const export_ = create(
-      'button',
-      { type: 'button', class: 'small', onclick: () => button('download').click() },
-      'Export safetensors',
-    );
-    told.replaceChildren(
-      `${problem}. Remove a model below, or export this one before you leave.`,
-      create('br'),
-      export_,
-    );
+  told.hidden = event.type === 'kept';
+  if (event.type === 'kept') {
+    openId = event.id;
+    void listKept();
+    return;
   }
+  const onclick = (): void => button('download').click();
+  told.replaceChildren(
+    `${event.message}. Remove a model below, or export this one before you leave.`,
+    create('br'),
+    create('button', { type: 'button', class: 'small', onclick }, 'Export safetensors'),
+  );
 }
 
 /** Follows what the worker tells of its own accord, and begins anew where it has ended. */
 function watch(): void {
   const onEvent = (event: WorkerEvent): void => {
-    if (event.type === 'kept') tellKept(null);
-    if (event.type === 'unkept') tellKept(event.message);
+    if (event.type === 'kept' || event.type === 'unkept') tellKept(event);
     if (event.type !== 'taken') return;
     openId = event.id;
     runs.taken();
@@ -385,7 +384,8 @@ async function attempt(work: () => Promise<unknown>): Promise<void> {
     const name = error instanceof Error ? error.name : '';
     const plain = name === WORKER_LOST ? ENDED : message.includes('the device was lost') ? LOST : message;
     const gone = name === DEVICE_ERROR || name === WORKER_LOST;
-    shown.replaceChildren(plain, ...(gone ? await recovery() : []));
+    const waysOn = gone ? await recovery() : name === DIVERGED ? lowerRates() : [];
+    shown.replaceChildren(plain, ...waysOn);
     shown.title = message;
     shown.hidden = false;
     shown.scrollIntoView({ block: 'nearest' });
@@ -403,5 +403,25 @@ async function recovery(): Promise<HTMLElement[]> {
   if (!last) return [];
   const onclick = (): void => void attempt(() => openKept(last));
   const label = `Go on from step ${formatCount(last.step)}`;
+  return [create('br'), create('button', { type: 'button', class: 'small', onclick }, label)];
+}
+
+/** After a run that has diverged: on from the step where it was kept, or from the start, and more carefully. */
+function lowerRates(): HTMLElement[] {
+  const id = openId;
+  const lower = (rate: number): void => form.fill({ learningRate: Number((rate / 10).toPrecision(2)) });
+  const goOn = async (): Promise<void> => {
+    await openKept({ id: id! });
+    lower(runs.history.learningRates.at(-1)!);
+  };
+  const again = async (): Promise<void> => {
+    lower(form.read().learningRate);
+    await start();
+  };
+  const onclick = (): void => void attempt(id === null ? again : goOn);
+  const label =
+    id === null
+      ? 'Start again with a lower learning rate'
+      : 'Go back to what was kept, with a lower learning rate';
   return [create('br'), create('button', { type: 'button', class: 'small', onclick }, label)];
 }

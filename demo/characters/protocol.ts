@@ -284,7 +284,7 @@ export type WorkerEvent =
   | ({ readonly type: 'sample' } & Sample)
   | ({ readonly type: 'score' } & Score)
   /** The model was kept in the browser's storage. */
-  | { readonly type: 'kept'; readonly step: number }
+  | { readonly type: 'kept'; readonly id: string; readonly step: number }
   /** The model could not be kept, though the run goes on. */
   | { readonly type: 'unkept'; readonly message: string }
   /** Another tab has taken the model over, as it was after a step. */

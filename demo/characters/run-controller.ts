@@ -2,7 +2,7 @@
 import { box, button, input } from '../frame/dom.js';
 import { formatBytes, formatRate } from '../frame/format.js';
 import type { WorkerClient } from '../frame/worker-client.js';
-import { DEVICE_ERROR, WORKER_LOST } from '../frame/worker-messages.js';
+import { DEVICE_ERROR, DIVERGED, WORKER_LOST } from '../frame/worker-messages.js';
 import { recordStep } from './history.js';
 import type { LossPanel } from './loss-panel.js';
 import {
@@ -30,7 +30,7 @@ export interface RunViews {
   /** Called when the model, or what can be done with it, has changed. */
   readonly onChange: () => void;
   /** Called when the worker has kept the model, or with the reason why it could not. */
-  readonly onKept: (problem: string | null) => void;
+  readonly onKept: (event: Extract<WorkerEvent, { type: 'kept' | 'unkept' }>) => void;
 }
 
 type Phase = 'idle' | 'training' | 'stopping' | 'held';
@@ -211,8 +211,9 @@ export class RunController {
     } catch (error) {
       if (!progress.begun) this.#history = before;
       run.fail();
-      // With the device, or the worker, the model is lost.
-      if (error instanceof Error && [DEVICE_ERROR, WORKER_LOST].includes(error.name)) this.#model = null;
+      // With the device, or the worker, the model is lost; one that has diverged is forgotten.
+      if (error instanceof Error && [DEVICE_ERROR, DIVERGED, WORKER_LOST].includes(error.name))
+        this.#model = null;
       throw error;
     } finally {
       this.#phase = 'idle';
@@ -273,10 +274,8 @@ export class RunController {
         break;
       }
       case 'kept':
-        this.#views.onKept(null);
-        break;
       case 'unkept':
-        this.#views.onKept(event.message);
+        this.#views.onKept(event);
         break;
       case 'taken':
       case 'reading':

@@ -20,7 +20,7 @@ import {
 } from './protocol.js';
 import { describeText, readText, type ReadText } from './read-text.js';
 import { removeModel, StorageError, takeModel } from './storage.js';
-import { factsOf, TrainingRun } from './training-run.js';
+import { DivergedError, factsOf, TrainingRun } from './training-run.js';
 
 type Emit = (event: WorkerEvent) => void;
 
@@ -110,6 +110,12 @@ export class Session {
           await this.#keeper.sometimes(work, true, emit);
         }
         return outcome;
+      } catch (error) {
+        if (error instanceof DivergedError && this.#work === work) {
+          if (keep) await this.#keeper.revert();
+          this.reset();
+        }
+        throw error;
       } finally {
         this.#run = null;
         if (this.#work !== work) work.model.dispose();

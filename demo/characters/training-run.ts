@@ -36,6 +36,11 @@ export function factsOf({ executor, config, tokenizer, parameterCount }: Charact
   };
 }
 
+/** The weights have left all bounds: going on would teach nothing. */
+export class DivergedError extends Error {
+  override readonly name = 'DivergedError';
+}
+
 /** A run that can be held and steered while it goes on. */
 export class TrainingRun {
   readonly gate = new Gate();
@@ -90,8 +95,8 @@ export class TrainingRun {
       },
     });
     if (this.#diverged !== null) {
-      throw new Error(
-        `training: the loss of step ${this.#diverged} is not a finite number; start again with a lower learning rate, or go on from what was kept before`,
+      throw new DivergedError(
+        `The training has failed: after step ${this.#diverged - 1} the weights were so large that the loss was no number any more. A lower learning rate, or clipping gradients, prevents it.`,
       );
     }
     // A run that was stopped before its first step has nothing to show.

@@ -2,9 +2,10 @@
 import { DeviceError } from '../../src/index.js';
 import { Devices } from '../frame/device.js';
 import { serve } from '../frame/worker-server.js';
-import { DEVICE_ERROR } from '../frame/worker-messages.js';
+import { DEVICE_ERROR, DIVERGED } from '../frame/worker-messages.js';
 import type { CharacterCalls, WorkerEvent } from './protocol.js';
 import { Session } from './session.js';
+import { DivergedError } from './training-run.js';
 import { listKept, renameModel, takeDamaged } from './storage.js';
 import { samplingOptions } from './writing.js';
 
@@ -65,6 +66,7 @@ serve<CharacterCalls, WorkerEvent>(
     },
   },
   (error) => {
+    if (error instanceof DivergedError) return DIVERGED;
     if (!(error instanceof DeviceError)) return 'Error';
     session.forgetDevice();
     return DEVICE_ERROR;

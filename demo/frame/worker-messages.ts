@@ -6,6 +6,9 @@ export type RequestTable<Table> = { readonly [K in keyof Table]: (request: never
 /** The name of errors after which the device is gone. */
 export const DEVICE_ERROR = 'DeviceError';
 
+/** The name of errors after which a model is worth nothing. */
+export const DIVERGED = 'DivergedError';
+
 /** The name of errors after which the worker is gone, with all that it held. */
 export const WORKER_LOST = 'WorkerLostError';
 

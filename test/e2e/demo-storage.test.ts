@@ -367,3 +367,33 @@ describe('storage', () => {
     expect((await settled(page)).error).toBe('');
   });
 });
+
+it('a run whose loss is no number any more says so, and what it had kept before stays good', async () => {
+  await train();
+  const good = await pause();
+  await keptAt(good);
+  await goOn();
+  await passes(page, good + 20);
+  const later = await pause();
+  await keptAt(later);
+  // More than float32 holds: the weights after this step are infinite, and its own loss does not show it yet.
+  await page.locator('#learningRate').fill('1e39');
+  await page.locator('#step-once').click();
+  await waitForText(page, 'status', new RegExp(`^Held after step ${later + 1}\\.`));
+  await page.locator('#pause').click();
+  await waitForText(page, 'error', /^The training has failed: after step \d+ the weights were so large/);
+  await keptAt(good);
+  await page.locator('#error button::-p-text(Go back to what was kept)').click();
+  await waitForText(page, 'status', new RegExp(`is as it was after step ${good}\\.`));
+  await page.waitForFunction(
+    () => (document.getElementById('learningRate') as HTMLInputElement).value === '0.0002',
+  );
+  await page.locator('#further').click();
+  await passes(page, good + 5);
+  await page.locator('#stop').click();
+  expect((await settled(page)).error).toBe('');
+
+  await page.locator('#learningRate').fill('1e39');
+  await page.locator('#start').click();
+  await waitForText(page, 'error', /^The training has failed.*Start again with a lower learning rate$/);
+});

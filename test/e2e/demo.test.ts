@@ -1,9 +1,10 @@
 /** The page of character models as it is built: one visit from the first click to going on after a reload. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import puppeteer, { type Browser, type BrowserContext, type Page } from 'puppeteer';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { DEFAULT_SETTINGS } from '../../demo/characters/protocol.js';
 import { launchBrowser } from '../../scripts/browser.js';
 import { parseSafetensors } from '../../src/index.js';
 import { serveBuiltSite, type BuiltSite } from '../support/built-site.js';
@@ -11,6 +12,7 @@ import {
   deviceIsKnown,
   fillFields,
   openDemo,
+  openSettings,
   pasteText,
   settled,
   textOf,
@@ -270,6 +272,40 @@ describe('a visit', () => {
       dispatchEvent(new DragEvent('drop', { dataTransfer: data }));
     });
     await waitForText(page, 'error', /safetensors/);
+    // The model that was there is there still.
+    await write(page, 'the ', 5);
+  });
+
+  it('reads a large file in pieces, and tells of one that has changed or is too large', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'webgpu-rnn-'));
+    try {
+      // Pieces end within characters of three bytes.
+      const large = join(folder, 'large.txt');
+      await writeFile(large, 'a€'.repeat(2_000_000));
+      await openSettings(page);
+      await page.locator('input[value="file"]').click();
+      const field = await page.waitForSelector('input#file');
+      await field!.uploadFile(large);
+      await waitForText(page, 'text-facts', /^large\.txt: 4\.0M characters, 2 different/);
+      await page.locator('input[value="library"]').click();
+      await waitForText(page, 'text-facts', /^library source/);
+      await appendFile(large, 'b');
+      await page.locator('input[value="file"]').click();
+      await waitForText(
+        page,
+        'error',
+        /^large\.txt: could not be read; choose it again, in case it has changed/,
+      );
+      const huge = join(folder, 'huge.txt');
+      await writeFile(huge, '');
+      await truncate(huge, 100e6 + 1);
+      await field!.uploadFile(huge);
+      await waitForText(page, 'error', /^huge\.txt: has more than 100 MB/);
+      await page.locator('input[value="library"]').click();
+      await waitForText(page, 'text-facts', /^library source/);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('puts settings into a link, and takes them from one', async () => {
@@ -330,12 +366,36 @@ describe('a visit', () => {
   });
 });
 
-it('says that there is no WebGPU, and trains on the CPU', async () => {
-  const without = await launchBrowser({ args: ['--disable-gpu', '--disable-software-rasterizer'] });
+it('says that there is no WebGPU or no connection, and trains on the CPU with what there is', async () => {
+  const args = [
+    '--disable-gpu',
+    '--disable-software-rasterizer',
+    '--host-resolver-rules=MAP *.com ~NOTFOUND',
+  ];
+  const without = await launchBrowser({ args });
   try {
     const { page } = await openDemo(without.defaultBrowserContext(), `${site.url}index.html`);
     expect(await textOf(page, 'adapter')).toContain('No WebGPU');
     expect(await page.$eval('#backend', (choice) => (choice as HTMLSelectElement).value)).toBe('cpu');
+    await openSettings(page);
+    await page.locator('input[value="shakespeare"]').click();
+    await waitForText(page, 'error', /^Tiny Shakespeare: could not be fetched; check the connection/);
+    await page.locator('#start').click();
+    await waitForText(page, 'error', /^Tiny Shakespeare: could not be fetched; check the connection/);
+    const fetched = (url: string): Promise<unknown> =>
+      page.evaluate(
+        (address, settings) =>
+          window
+            .demo!.train({ name: 'play', url: address }, settings)
+            .catch((error: unknown) => String(error)),
+        url,
+        { ...DEFAULT_SETTINGS, ...SMALL, steps: 2, backend: 'cpu' } as const,
+      );
+    expect(await fetched(`${site.url}play.txt`)).toContain(
+      'play: the server answered 404; take another text',
+    );
+    expect(await fetched(`${site.url}index.html`)).toMatchObject({ steps: 2, stopped: false });
+    expect(await textOf(page, 'text-facts')).toMatch(/^play: [\d,]+ characters/);
     await pasteText(page, SENTENCE.repeat(30));
     await fillFields(page, { ...SMALL, steps: 3 });
     await page.locator('#start').click();

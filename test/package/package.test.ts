@@ -21,6 +21,8 @@ const TOOLS = {
   esbuild: '0.25.12',
   webpack: '5.112.2',
   deno: '2.9.6',
+  react: '19.2.0',
+  'react-dom': '19.2.0',
   'typescript-5.4': 'npm:typescript@5.4.5',
 };
 
@@ -193,11 +195,7 @@ it('continues what is typed into the page of README.md', async () => {
   const page = await readFile(join(PROJECT, 'demo/embed/plain.html'), 'utf8');
   expect(await readFile(join(PROJECT, 'README.md'), 'utf8')).toContain(`\`\`\`html\n${page}\`\`\`\n`);
   expect(page.split('\n').length).toBeLessThanOrEqual(30);
-  await node(`import { writeFile } from 'node:fs/promises';
-    import { CharacterModel, createExecutor } from 'webgpu-rnn';
-    const executor = await createExecutor({ backend: 'cpu' });
-    const model = CharacterModel.create({ executor, characters: 'The cat', hiddenSize: 8, seed: 1 });
-    await writeFile('model.safetensors', await model.save());`);
+  await putModel();
   const typing = `<script type="module">
     const text = document.querySelector('#text');
     text.value = 'The cat!';
@@ -208,6 +206,31 @@ it('continues what is typed into the page of README.md', async () => {
     globalThis.result = text.value;
   </script>`;
   expect(await open('embed', page + typing)).toMatch(/^The cat![The cat]{200}$/);
+});
+
+it('continues what is typed into the React component, mounted twice as in development', async () => {
+  await putModel();
+  await copyFile(join(PROJECT, 'demo/embed/react.jsx'), join(folder, 'writing-box.jsx'));
+  await put(
+    'react-entry.jsx',
+    `import { StrictMode } from 'react';
+     import { createRoot } from 'react-dom/client';
+     import { WritingBox } from './writing-box.jsx';
+     const root = document.querySelector('#root');
+     createRoot(root).render(<StrictMode><WritingBox model="model.safetensors" /></StrictMode>);
+     const until = async (good) => {
+       while (!good()) await new Promise((resolve) => setTimeout(resolve, 20));
+     };
+     await until(() => root.querySelector('button')?.disabled === false);
+     root.querySelector('button').click();
+     await until(() => root.querySelector('textarea').value.length === 204);
+     globalThis.result = root.querySelector('textarea').value;`,
+  );
+  const options = ['--bundle', '--format=esm', '--jsx=automatic', '--outfile=react/main.js'];
+  const mode = '--define:process.env.NODE_ENV="development"';
+  await run(join(tool('esbuild'), 'bin/esbuild'), ['react-entry.jsx', ...options, mode], { cwd: folder });
+  const page = '<div id="root"></div><script type="module" src="./react/main.js"></script>';
+  expect(await open('react', page)).toMatch(/^The [The cat]{200}$/);
 });
 
 describe('in Node', () => {
@@ -297,6 +320,15 @@ describe('its types', () => {
     await inProject('@arethetypeswrong/cli/dist/index.js', tarball, '--profile', 'esm-only');
   });
 });
+
+/** Puts a model that has learned nothing beside the pages that load one. */
+async function putModel(): Promise<void> {
+  await node(`import { writeFile } from 'node:fs/promises';
+    import { CharacterModel, createExecutor } from 'webgpu-rnn';
+    const executor = await createExecutor({ backend: 'cpu' });
+    const model = CharacterModel.create({ executor, characters: 'The cat', hiddenSize: 8, seed: 1 });
+    await writeFile('model.safetensors', await model.save());`);
+}
 
 /** Runs a program of the project's own tools; its output is the message where it fails. */
 async function inProject(program: string, ...args: readonly string[]): Promise<void> {
