@@ -1,20 +1,50 @@
-/** Builds the library: an ES module an entry, with the shaders inside, into `dist/`. `--mode inference` builds the small one. */
-import { defineConfig } from 'vite';
+/**
+ * Builds the library into `dist/`: a module for each module of `src/`, so that bundlers take what an application
+ * needs and split off what it needs later. `--mode index` and `--mode inference` make one minified file of an
+ * entry and all behind it, for pages without a bundler.
+ */
+import { defineConfig, type Plugin } from 'vite';
 import { minifyShaders } from './scripts/minify-wgsl.js';
 
-export default defineConfig(({ mode }) => {
-  // Each alone, so that neither is split into chunks.
-  const name = mode === 'inference' ? 'inference' : 'index';
+/** The files for pages, by entry. */
+const FILES: Readonly<Record<string, string>> = { index: 'webgpu-rnn.min', inference: 'inference.min' };
+
+/** Makes what is imported later be imported at once: left to itself, one file would wrap modules in functions. */
+function importAtOnce(): Plugin {
   return {
-    plugins: [minifyShaders()],
+    name: 'import-at-once',
+    transform(code, id) {
+      if (!/\/src\/.*\.ts$/.test(id)) return;
+      const imports: string[] = [];
+      const changed = code.replaceAll(/\bimport\((['"][^'"]+['"])\)/g, (_, source: string) => {
+        imports.push(`import * as later${imports.length} from ${source};`);
+        return `Promise.resolve(later${imports.length - 1})`;
+      });
+      return imports.length > 0 ? { code: `${imports.join(' ')}${changed}`, map: null } : undefined;
+    },
+  };
+}
+
+export default defineConfig(({ mode }) => {
+  const file = FILES[mode];
+  const entry: Record<string, string> = file
+    ? { [file]: `src/${mode}.ts` }
+    : { index: 'src/index.ts', inference: 'src/inference.ts' };
+  return {
+    plugins: [minifyShaders(), ...(file ? [importAtOnce()] : [])],
     publicDir: false,
     build: {
       outDir: 'dist',
-      emptyOutDir: name === 'index',
+      emptyOutDir: !file,
       target: 'es2022',
       sourcemap: true,
-      minify: false,
-      lib: { entry: { [name]: `src/${name}.ts` }, formats: ['es'] },
+      modulePreload: false,
+      minify: file !== undefined,
+      lib: { entry, formats: ['es'] },
+      rolldownOptions: {
+        // Vite leaves the white space of libraries.
+        output: file ? { minify: true } : { preserveModules: true, preserveModulesRoot: 'src' },
+      },
     },
   };
 });

@@ -1,20 +1,11 @@
 /** The public surface of webgpu-rnn: everything an application may import. */
-import { CpuExecutor } from './cpu/executor.js';
-import { ArgumentError, DeviceError } from './graph/errors.js';
-import type { Executor } from './graph/executor.js';
-import { checkChoice, checkOptions } from './graph/options.js';
-import type { DeviceLike } from './gpu/device-types.js';
-import type { DeviceOptions, TuningMode } from './gpu/device.js';
-import { GpuExecutor } from './gpu/executor.js';
-import { runSelfTest, type SelfTestReport, type SelfTestSettings } from './gpu/self-test/self-test.js';
-import type { TuningStore } from './gpu/tuning/store.js';
-
 // Errors
 export {
   AbortError,
   ArgumentError,
   DeviceError,
   DisposedError,
+  FetchError,
   FormatError,
   LimitError,
   NonFiniteError,
@@ -47,6 +38,10 @@ export type { PlanCacheOptions, PlanKey } from './graph/plan-cache.js';
 export type { Shape } from './graph/shape.js';
 export { Value, Variable } from './graph/value.js';
 export type { DType, HostArray, Node, Source, ValueSpec, VariableOptions } from './graph/value.js';
+export { createExecutor } from './create-executor.js';
+export type { ExecutorOptions } from './create-executor.js';
+export { selfTest } from './self-test.js';
+export type { SelfTestOptions } from './self-test.js';
 export { CpuExecutor } from './cpu/executor.js';
 export type { CpuExecutorOptions } from './cpu/executor.js';
 export { GpuExecutor } from './gpu/executor.js';
@@ -192,69 +187,3 @@ export { CharacterTokenizer, decodeUtf8 } from './text/tokenizer.js';
 // Files
 export { parseSafetensors, writeSafetensors } from './io/safetensors.js';
 export type { SafetensorsDType, SafetensorsFile, SafetensorsTensor } from './io/safetensors.js';
-
-/** Options of {@link createExecutor}. */
-export interface ExecutorOptions {
-  /** `auto`, the default: WebGPU where there is an adapter, else the CPU. */
-  readonly backend?: 'auto' | 'webgpu' | 'cpu';
-  /** A WebGPU device of the application's own; the executor will not destroy it. */
-  readonly device?: DeviceLike;
-  /** How the CPU stores numbers. Default `float32`. */
-  readonly precision?: 'float32' | 'float64';
-  /** Whether WebGPU kernels that come in several variants are measured, see {@link DeviceOptions.tuning}. */
-  readonly tuning?: TuningMode;
-  /** Where that is remembered: {@link indexedDbTuningStore}, for instance. */
-  readonly tuningStore?: TuningStore;
-}
-
-/**
- * Opens what runs graphs.
- * @throws DeviceError when WebGPU was asked for and there is none; ArgumentError for an unknown option
- */
-export async function createExecutor(options: ExecutorOptions = {}): Promise<Executor> {
-  checkOptions('createExecutor', options, ['backend', 'device', 'precision', 'tuning', 'tuningStore']);
-  const { backend = 'auto', device, precision = 'float32', tuning, tuningStore } = options;
-  checkChoice('createExecutor', 'backend', backend, ['auto', 'webgpu', 'cpu']);
-  if (backend === 'cpu') return new CpuExecutor({ precision });
-  if (backend === 'webgpu' || device) return GpuExecutor.create({ device, tuning, tuningStore });
-  try {
-    return await GpuExecutor.create({ tuning, tuningStore });
-  } catch (error) {
-    if (error instanceof DeviceError) return new CpuExecutor({ precision });
-    throw error;
-  }
-}
-
-/** Options of {@link selfTest}; those of a device where no executor is given. */
-export interface SelfTestOptions extends SelfTestSettings, DeviceOptions {
-  /** What to test, and what then leaves out what is wrong. By default one that is opened for this test alone. */
-  readonly executor?: Executor | undefined;
-}
-
-/**
- * Tells whether WebGPU computes correctly here: small shapes of every variant of every kernel, against the reference
- * on the CPU in float64. A variant that is wrong, or does not compile, is left out by the executor from then on, and
- * by others with the same `tuningStore`: others take its place, and where there is none, compiling what needs it
- * throws a ShaderError. Plans keep the variants they have: test before compiling.
- *
- * It stands here as only this file knows both executors; what it computes is in `src/gpu/self-test/`.
- * @throws DeviceError where WebGPU is missing, or the device is lost; AbortError when the signal says so; ArgumentError
- * for an executor without a GPU, or an unknown operation
- */
-export async function selfTest(options: SelfTestOptions = {}): Promise<SelfTestReport> {
-  const executor = options.executor ?? (await GpuExecutor.create(options));
-  if (!(executor instanceof GpuExecutor)) {
-    throw new ArgumentError({
-      culprit: 'selfTest',
-      problem: `the executor is ${executor.description}`,
-      remedy: 'pass one on WebGPU, or none',
-    });
-  }
-  const reference = new CpuExecutor({ precision: 'float64' });
-  try {
-    return await runSelfTest(executor, reference, options);
-  } finally {
-    reference.dispose();
-    if (!options.executor) executor.dispose();
-  }
-}

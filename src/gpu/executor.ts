@@ -8,7 +8,7 @@ import { BufferPool } from './buffers.js';
 import { openDevice, type DeviceOptions, type OpenedDevice, type TuningMode } from './device.js';
 import type { DeviceLike } from './device-types.js';
 import type { Decisions } from './lower/choice.js';
-import { lowerGraph, type LoweredGraph } from './lower/index.js';
+import { lowerGraph, prepareGraph, type LoweredGraph } from './lower/index.js';
 import { PipelineCache } from './pipelines.js';
 import { GpuPlan, type PlanHost } from './plan.js';
 import type { Program } from './program.js';
@@ -99,8 +99,10 @@ export class GpuExecutor implements Executor {
 
   async #compile(graph: Graph, options: CompileOptions, check: () => void): Promise<GpuPlan> {
     const { software } = this.#opened;
+    const prepared = await prepareGraph(graph);
+    this.#checkUsable();
     const lower = (decisions: Decisions): LoweredGraph =>
-      lowerGraph(graph, this.#recomputeAbove, { software, decisions, leftOut: this.#tuner.leftOut });
+      lowerGraph(prepared, this.#recomputeAbove, { software, decisions, leftOut: this.#tuner.leftOut });
     const known = await this.#tuner.remembered();
     if (options.decisions || this.#tuning === 'off') {
       const decisions = new Map(Object.entries(options.decisions ?? {}));

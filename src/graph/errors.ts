@@ -69,6 +69,11 @@ export class ShaderError extends RnnError {
   override readonly name: string = 'ShaderError';
 }
 
+/** A part of the library that is downloaded when it is first needed, and could not be. */
+export class FetchError extends RnnError {
+  override readonly name: string = 'FetchError';
+}
+
 /** Something was used after its `dispose()`. */
 export class DisposedError extends RnnError {
   override readonly name: string = 'DisposedError';
@@ -122,4 +127,21 @@ export function throwIfAborted(signal: AbortSignal | undefined, what: string): v
     remedy: 'the weights are those of the last finished step; call it again to go on',
     cause: signal.reason,
   });
+}
+
+/**
+ * Waits for a part of the library that is downloaded when it is first needed.
+ * @throws FetchError where it cannot be
+ */
+export async function fetched<T>(part: string, fetch: () => Promise<T>): Promise<T> {
+  try {
+    return await fetch();
+  } catch (cause) {
+    throw new FetchError({
+      culprit: part,
+      problem: 'could not be downloaded',
+      remedy: 'check the connection, and that all files of the library are served, and try again',
+      cause,
+    });
+  }
 }

@@ -71,6 +71,12 @@ const plants: Plant[] = [
     rules: [],
   },
   { file: 'src/inference.ts', code: `export * from './gpu/thing.js';\n`, rules: [] },
+  { file: 'src/create-executor.ts', code: `export * from './cpu/thing.js';\n`, rules: [] },
+  {
+    file: 'src/train/uses-executors.ts',
+    code: `export * from '../create-executor.js';\n`,
+    rules: ['train-imports'],
+  },
   {
     file: 'src/train/uses-entry.ts',
     code: `import type { Thing } from '../index.js';\nexport type T = Thing;\n`,

@@ -1,7 +1,7 @@
 /** The packed package in fresh projects of each kind that it promises to work in: every one trains something. */
 import { execFile } from 'node:child_process';
 import { createReadStream, existsSync } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -114,7 +114,10 @@ async function open(name: string, html: string): Promise<unknown> {
 }
 
 const PAGE = (backend: string): string =>
-  `import { train } from './train.mjs';\nglobalThis.result = await train({ backend: '${backend}' });\n`;
+  `import { train } from './train.mjs';
+   const result = await train({ backend: '${backend}' });
+   const downloaded = performance.getEntriesByType('resource').map(({ name }) => name);
+   globalThis.result = { ...result, downloaded };\n`;
 
 describe('in a page', () => {
   it('that Vite has built', async () => {
@@ -133,6 +136,15 @@ describe('in a page', () => {
     });
     const result = await open('vite', '<script type="module" src="./vite/main.js"></script>');
     expect(result).toMatchObject({ ...LEARNED, kind: 'webgpu' });
+    const { downloaded } = result as { readonly downloaded: readonly string[] };
+    const chunks = await readdir(join(folder, 'vite/assets'));
+    const loaded = (part: RegExp): boolean[] =>
+      chunks
+        .filter((name) => part.test(name))
+        .map((name) => downloaded.some((address) => address.endsWith(name)));
+    expect(loaded(/^optimizer-update-/)).toContain(true);
+    expect(loaded(/^(ctc-loss|norm)-/)).not.toContain(true);
+    expect(loaded(/^(ctc-loss|norm)-/).length).toBeGreaterThan(1);
   });
 
   it('that webpack has built', async () => {
@@ -164,10 +176,10 @@ describe('in a page', () => {
 
   /** The built files as they are, from a static server. */
   const MAP = `<script type="importmap">{ "imports": {
-    "webgpu-rnn": "./node_modules/webgpu-rnn/dist/index.js",
-    "webgpu-rnn/inference": "./node_modules/webgpu-rnn/dist/inference.js" } }</script>`;
+    "webgpu-rnn": "./node_modules/webgpu-rnn/dist/webgpu-rnn.min.js",
+    "webgpu-rnn/inference": "./node_modules/webgpu-rnn/dist/inference.min.js" } }</script>`;
 
-  it('with nothing but a module script', async () => {
+  it('with one file and nothing but a module script', async () => {
     const result = await open('bare', `${MAP}<script type="module">${PAGE('webgpu')}</script>`);
     expect(result).toMatchObject({ ...LEARNED, kind: 'webgpu' });
   });

@@ -5,15 +5,21 @@ import generateLstmSource from '../../../shaders/generate_lstm.wgsl?raw';
 import generateRnnSource from '../../../shaders/generate_rnn.wgsl?raw';
 import sampleTokenCutSource from '../../../shaders/sample_token_cut.wgsl?raw';
 import sampleTokenSource from '../../../shaders/sample_token.wgsl?raw';
-import { defineKernel, type Kernel } from './kernel.js';
-import {
-  activationsLibrary,
-  generateLibrary,
-  gridLibrary,
-  logitsProductLibrary,
-  sampleTokenOrderLibrary,
-  threefryLibrary,
-} from './libraries.js';
+import generateSource from '../../../shaders/lib/generate.wgsl?raw';
+import logitsProductSource from '../../../shaders/lib/logits_product.wgsl?raw';
+import sampleTokenOrderSource from '../../../shaders/lib/sample_token_order.wgsl?raw';
+import { defineKernel, type Kernel, type ShaderLibrary } from './kernel.js';
+import { activationsLibrary, gridLibrary, threefryLibrary } from './libraries.js';
+
+const generateLibrary: ShaderLibrary = { file: 'lib/generate.wgsl', code: generateSource };
+const logitsProductLibrary: ShaderLibrary = {
+  file: 'lib/logits_product.wgsl',
+  code: logitsProductSource,
+};
+const sampleTokenOrderLibrary: ShaderLibrary = {
+  file: 'lib/sample_token_order.wgsl',
+  code: sampleTokenOrderSource,
+};
 
 const stepBindings = {
   tokens: 'read',

@@ -11,8 +11,14 @@ import optimizerUpdateLionSource from '../../../shaders/optimizer_update_lion.wg
 import optimizerUpdateNadamSource from '../../../shaders/optimizer_update_nadam.wgsl?raw';
 import optimizerUpdateRmspropSource from '../../../shaders/optimizer_update_rmsprop.wgsl?raw';
 import optimizerUpdateSgdSource from '../../../shaders/optimizer_update_sgd.wgsl?raw';
-import { defineKernel, type Kernel } from './kernel.js';
-import { clipGradientLibrary, gridLibrary, rowReduceLibrary } from './libraries.js';
+import clipGradientSource from '../../../shaders/lib/clip_gradient.wgsl?raw';
+import { defineKernel, type Kernel, type ShaderLibrary } from './kernel.js';
+import { gridLibrary, rowReduceLibrary } from './libraries.js';
+
+const clipGradientLibrary: ShaderLibrary = {
+  file: 'lib/clip_gradient.wgsl',
+  code: clipGradientSource,
+};
 
 export const globalNormPartialKernel = defineKernel({
   name: 'global_norm_partial',

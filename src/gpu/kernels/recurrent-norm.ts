@@ -9,18 +9,31 @@ import recurrentNormLstmForwardSource from '../../../shaders/recurrent_norm_lstm
 import recurrentNormProductSource from '../../../shaders/recurrent_norm_product.wgsl?raw';
 import recurrentNormRnnBackwardSource from '../../../shaders/recurrent_norm_rnn_backward.wgsl?raw';
 import recurrentNormRnnForwardSource from '../../../shaders/recurrent_norm_rnn_forward.wgsl?raw';
-import { defineKernel, type Kernel } from './kernel.js';
+import recurrentNormSource from '../../../shaders/lib/recurrent_norm.wgsl?raw';
+import recurrentNormBackwardSource from '../../../shaders/lib/recurrent_norm_backward.wgsl?raw';
+import recurrentNormForwardSource from '../../../shaders/lib/recurrent_norm_forward.wgsl?raw';
+import recurrentNormMomentsSource from '../../../shaders/lib/recurrent_norm_moments.wgsl?raw';
+import { defineKernel, type Kernel, type ShaderLibrary } from './kernel.js';
 import { defineStep } from './recurrent.js';
-import {
-  recurrentMasksLibrary,
-  recurrentNormBackwardLibrary,
-  recurrentNormForwardLibrary,
-  recurrentNormLibrary,
-  recurrentNormMomentsLibrary,
-  recurrentStateLibrary,
-  rowReduceLibrary,
-  threefryLibrary,
-} from './libraries.js';
+import { rowReduceLibrary, threefryLibrary } from './libraries.js';
+import { recurrentMasksLibrary, recurrentStateLibrary } from './recurrent-libraries.js';
+
+const recurrentNormLibrary: ShaderLibrary = {
+  file: 'lib/recurrent_norm.wgsl',
+  code: recurrentNormSource,
+};
+const recurrentNormBackwardLibrary: ShaderLibrary = {
+  file: 'lib/recurrent_norm_backward.wgsl',
+  code: recurrentNormBackwardSource,
+};
+const recurrentNormForwardLibrary: ShaderLibrary = {
+  file: 'lib/recurrent_norm_forward.wgsl',
+  code: recurrentNormForwardSource,
+};
+const recurrentNormMomentsLibrary: ShaderLibrary = {
+  file: 'lib/recurrent_norm_moments.wgsl',
+  code: recurrentNormMomentsSource,
+};
 
 const rowLibraries = [recurrentNormLibrary, rowReduceLibrary];
 const forwardLibraries = [

@@ -14,9 +14,8 @@ import recurrentProjectBackwardSource from '../../../shaders/recurrent_project_b
 import recurrentRnnBackwardSource from '../../../shaders/recurrent_rnn_backward.wgsl?raw';
 import recurrentRnnForwardSource from '../../../shaders/recurrent_rnn_forward.wgsl?raw';
 import { defineKernel, type Bindings, type Kernel, type Parameters, type ShaderLibrary } from './kernel.js';
+import { activationsLibrary, gridLibrary, threefryLibrary } from './libraries.js';
 import {
-  activationsLibrary,
-  gridLibrary,
   recurrentActivationsLibrary,
   recurrentBackwardLibrary,
   recurrentBackwardPersistentLibrary,
@@ -30,8 +29,7 @@ import {
   recurrentOptionsLibrary,
   recurrentPlainLibrary,
   recurrentStateLibrary,
-  threefryLibrary,
-} from './libraries.js';
+} from './recurrent-libraries.js';
 
 /** Batch rows that one invocation of a step computes. */
 export type TileRows = 1 | 8 | 16;

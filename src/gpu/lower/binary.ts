@@ -3,7 +3,7 @@ import { binaryMaskOperation, binaryOperation, type BinaryKind } from '../../ops
 import { sizeOf } from '../../graph/shape.js';
 import type { Node, Value } from '../../graph/value.js';
 import { foldWorkgroups } from '../kernels/kernel.js';
-import { binaryKernel } from '../kernels/index.js';
+import { binaryKernel } from '../kernels/general.js';
 import type { View } from '../memory.js';
 import { defineLowering, type LoweringContext } from './context.js';
 import { broadcastStrides, mergeAxes, toFour } from './strided-copy.js';

@@ -17,6 +17,8 @@ import { kernelName, variantName, type Choice, type ChoiceSite, type LoweringSet
 /** How one operation becomes dispatches. */
 export interface LoweringRule<A = unknown> {
   readonly operation: Operation<A>;
+  /** Fetches what this node needs and most do not, if it is not here. */
+  readonly fetch?: (node: Node<A>) => Promise<unknown> | null;
   /** Runs before any node is lowered, to say where inputs of this node should be written. */
   readonly prepare?: (node: Node<A>, context: LoweringContext) => void;
   readonly lower: (node: Node<A>, context: LoweringContext) => void;

@@ -1,7 +1,7 @@
 /** `correctTopK` on the GPU. */
 import { correctTopKOperation } from '../../ops/correct-top-k.js';
 import { foldWorkgroups } from '../kernels/kernel.js';
-import { correctTopKKernel } from '../kernels/index.js';
+import { correctTopKKernel } from '../kernels/correct-top-k.js';
 import { defineLowering } from './context.js';
 import { lanesFor } from './rows.js';
 

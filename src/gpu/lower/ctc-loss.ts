@@ -12,7 +12,7 @@ import {
   ctcLossGradientKernel,
   ctcLossKernel,
   ctcLossOccurrencesKernel,
-} from '../kernels/index.js';
+} from '../kernels/ctc-loss.js';
 import type { View } from '../memory.js';
 import { defineLowering } from './context.js';
 import { checkIterations, countLoop, MAX_ITERATIONS } from './limits.js';

@@ -1,7 +1,7 @@
 /** `dropout` on the GPU. */
 import { dropoutOperation } from '../../ops/dropout.js';
 import { foldWorkgroups } from '../kernels/kernel.js';
-import { dropoutKernel } from '../kernels/index.js';
+import { dropoutKernel } from '../kernels/general.js';
 import type { View } from '../memory.js';
 import { defineLowering, type LoweringContext } from './context.js';
 

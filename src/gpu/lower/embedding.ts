@@ -8,7 +8,7 @@ import {
   embeddingBackwardSparseKernel,
   embeddingKernel,
   embeddingVec4Kernel,
-} from '../kernels/index.js';
+} from '../kernels/general.js';
 import type { View } from '../memory.js';
 import { defineLowering, type LoweringContext } from './context.js';
 import { emitFill } from './fill.js';

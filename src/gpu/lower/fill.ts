@@ -1,7 +1,7 @@
 /** `fill` on the GPU. */
 import { fillOperation } from '../../ops/fill.js';
 import { foldWorkgroups } from '../kernels/kernel.js';
-import { fillKernel } from '../kernels/index.js';
+import { fillKernel } from '../kernels/general.js';
 import type { View } from '../memory.js';
 import { defineLowering, type LoweringContext } from './context.js';
 

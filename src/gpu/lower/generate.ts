@@ -15,7 +15,7 @@ import {
   generateLogitsKernel,
   generateLstmKernel,
   generateRnnKernel,
-} from '../kernels/index.js';
+} from '../kernels/generate.js';
 import { alignUp, type View } from '../memory.js';
 import { defineLowering, type LoweringContext } from './context.js';
 import { emitMatmul } from './matmul.js';

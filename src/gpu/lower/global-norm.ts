@@ -1,7 +1,7 @@
 /** `globalNorm` on the GPU: partial sums, one dispatch an array or one for all that lie side by side, then their root. */
 import { globalNormOperation } from '../../ops/global-norm.js';
 import { alignUp, type View } from '../memory.js';
-import { globalNormKernel, globalNormPartialKernel } from '../kernels/index.js';
+import { globalNormKernel, globalNormPartialKernel } from '../kernels/optimizer.js';
 import { defineLowering } from './context.js';
 import { MAX_ITERATIONS } from './limits.js';
 

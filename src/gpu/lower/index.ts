@@ -1,5 +1,5 @@
 /** Lowering: from a graph to a flat program, each operation by its own rule. */
-import { ArgumentError } from '../../graph/errors.js';
+import { ArgumentError, fetched } from '../../graph/errors.js';
 import { liveNodes, type Graph } from '../../graph/graph.js';
 import type { Operation } from '../../graph/operation.js';
 import type { Node, Value } from '../../graph/value.js';
@@ -11,23 +11,15 @@ import { lowerBroadcast } from './broadcast.js';
 import { lowerConcat } from './concat.js';
 import type { LoweringSettings } from './choice.js';
 import { LoweringContext, type LoweringRule } from './context.js';
-import { lowerCorrectTopK } from './correct-top-k.js';
-import { lowerCtcLoss, lowerCtcLossBackward } from './ctc-loss.js';
 import { lowerDropout } from './dropout.js';
 import { lowerEmbedding, lowerEmbeddingBackward } from './embedding.js';
 import { lowerFill } from './fill.js';
-import { lowerGenerate } from './generate.js';
-import { lowerGlobalNorm } from './global-norm.js';
 import { lowerLinear } from './linear.js';
 import { lowerMatmul } from './matmul.js';
-import { lowerOptimizerUpdate } from './optimizer-update.js';
 import { lowerPad } from './pad.js';
-import { lowerPointwiseLoss, lowerPointwiseLossBackward } from './pointwise-loss.js';
 import { lowerRecurrent, lowerRecurrentBackward } from './recurrent.js';
 import { lowerReduceSum } from './reduce-sum.js';
 import { lowerReshape } from './reshape.js';
-import { lowerSampleToken } from './sample-token.js';
-import { inlineScans } from './scan.js';
 import { lowerSequenceMask } from './sequence-mask.js';
 import { lowerSlice } from './slice.js';
 import { lowerSoftmaxCrossEntropy, lowerSoftmaxCrossEntropyBackward } from './softmax-cross-entropy.js';
@@ -36,32 +28,24 @@ import { lowerStopGradient } from './stop-gradient.js';
 import { lowerTranspose } from './transpose.js';
 import { lowerUnary, lowerUnaryBackward } from './unary.js';
 
-const RULES: ReadonlyMap<Operation, LoweringRule> = /* @__PURE__ */ new Map(
+/** The rules that are here: at first those that most graphs need. */
+const RULES: Map<Operation, LoweringRule> = /* @__PURE__ */ new Map(
   /* @__PURE__ */ [
     lowerBinary,
     lowerBinaryMask,
     lowerBroadcast,
     lowerConcat,
-    lowerCorrectTopK,
-    lowerCtcLoss,
-    lowerCtcLossBackward,
     lowerDropout,
     lowerEmbedding,
     lowerEmbeddingBackward,
     lowerFill,
-    lowerGenerate,
-    lowerGlobalNorm,
     lowerLinear,
     lowerMatmul,
-    lowerOptimizerUpdate,
     lowerPad,
-    lowerPointwiseLoss,
-    lowerPointwiseLossBackward,
     lowerRecurrent,
     lowerRecurrentBackward,
     lowerReduceSum,
     lowerReshape,
-    lowerSampleToken,
     lowerSequenceMask,
     lowerSlice,
     lowerSoftmax,
@@ -75,6 +59,22 @@ const RULES: ReadonlyMap<Operation, LoweringRule> = /* @__PURE__ */ new Map(
   ].map((rule) => [rule.operation, rule]),
 );
 
+/**
+ * The other rules, by the names of their operations: fetched with their kernels for the first graph that needs
+ * them, so that an application does not download what it never runs.
+ */
+const FETCHED: Readonly<Record<string, () => Promise<LoweringRule>>> = {
+  correctTopK: async () => (await import('./correct-top-k.js')).lowerCorrectTopK,
+  ctcLoss: async () => (await import('./ctc-loss.js')).lowerCtcLoss,
+  ctcLossBackward: async () => (await import('./ctc-loss.js')).lowerCtcLossBackward,
+  generate: async () => (await import('./generate.js')).lowerGenerate,
+  globalNorm: async () => (await import('./global-norm.js')).lowerGlobalNorm,
+  optimizerUpdate: async () => (await import('./optimizer-update.js')).lowerOptimizerUpdate,
+  pointwiseLoss: async () => (await import('./pointwise-loss.js')).lowerPointwiseLoss,
+  pointwiseLossBackward: async () => (await import('./pointwise-loss.js')).lowerPointwiseLossBackward,
+  sampleToken: async () => (await import('./sample-token.js')).lowerSampleToken,
+};
+
 function ruleOf(node: Node): LoweringRule {
   const rule = RULES.get(node.operation);
   if (rule) return rule;
@@ -85,19 +85,42 @@ function ruleOf(node: Node): LoweringRule {
   });
 }
 
+/**
+ * Makes a graph ready to be lowered: writes its loops out, and fetches the rules for its operations.
+ * @throws FetchError where a rule cannot be fetched
+ */
+export async function prepareGraph(recorded: Graph): Promise<Graph> {
+  const loops = recorded.nodes.some(({ operation }) => operation.name === 'scan');
+  const graph = loops
+    ? (await fetched('the rule of "scan"', () => import('./scan.js'))).inlineScans(recorded)
+    : recorded;
+  await Promise.all(
+    liveNodes(graph).map((node) => fetched(`the rule of "${node.operation.name}"`, () => fetchRule(node))),
+  );
+  return graph;
+}
+
+async function fetchRule(node: Node): Promise<void> {
+  const { operation } = node;
+  if (!RULES.has(operation) && Object.hasOwn(FETCHED, operation.name)) {
+    const rule = await FETCHED[operation.name]!();
+    RULES.set(rule.operation, rule);
+  }
+  await RULES.get(operation)?.fetch?.(node);
+}
+
 /** A program and the variables that must lie side by side for it. */
 export interface LoweredGraph {
   readonly program: Program;
   readonly groups: LoweringContext['groups'];
 }
 
-/** Lowers a whole graph; gates of recurrent layers above `recomputeAbove` bytes are kept in segments. */
+/** Lowers a graph that {@link prepareGraph} gave; gates of recurrent layers above `recomputeAbove` bytes are kept in segments. */
 export function lowerGraph(
-  recorded: Graph,
+  graph: Graph,
   recomputeAbove: number,
   settings: LoweringSettings = {},
 ): LoweredGraph {
-  const graph = inlineScans(recorded);
   const nodes = variableWritersLast(liveNodes(graph));
   const context = new LoweringContext(graph, nodes, recomputeAbove, settings);
   const inputs = placeInputs(graph, context, lengthRanges(nodes));

@@ -1,7 +1,7 @@
 /** Matrix products: `matmul`, and the emitter every other rule's products go through. */
 import { matmulOperation } from '../../ops/matmul.js';
 import { foldWorkgroups } from '../kernels/kernel.js';
-import { matmul16x16Kernel, matmulKernel, matmulRowKernel, matmulSharedKernel } from '../kernels/index.js';
+import { matmul16x16Kernel, matmulKernel, matmulRowKernel, matmulSharedKernel } from '../kernels/general.js';
 import type { View } from '../memory.js';
 import type { Variant } from './choice.js';
 import { defineLowering, type LoweringContext } from './context.js';

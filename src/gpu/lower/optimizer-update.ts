@@ -20,7 +20,7 @@ import {
   optimizerUpdateNadamKernel,
   optimizerUpdateRmspropKernel,
   optimizerUpdateSgdKernel,
-} from '../kernels/index.js';
+} from '../kernels/optimizer.js';
 import { alignUp, type View } from '../memory.js';
 import { defineLowering, type LoweringContext } from './context.js';
 

@@ -7,7 +7,7 @@ import {
   type PointwiseLossKind,
 } from '../../ops/pointwise-loss.js';
 import { foldWorkgroups } from '../kernels/kernel.js';
-import { pointwiseLossBackwardKernel, pointwiseLossKernel } from '../kernels/index.js';
+import { pointwiseLossBackwardKernel, pointwiseLossKernel } from '../kernels/pointwise-loss.js';
 import { defineLowering, type LoweringContext } from './context.js';
 
 /** The kernels' codes: pointwise_loss.wgsl and pointwise_loss_backward.wgsl. */

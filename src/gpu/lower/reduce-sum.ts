@@ -2,7 +2,7 @@
 import { sizeOf, stridesOf } from '../../graph/shape.js';
 import { reduceSumOperation } from '../../ops/reduce-sum.js';
 import { foldWorkgroups } from '../kernels/kernel.js';
-import { reduceSumKernel } from '../kernels/index.js';
+import { reduceSumKernel } from '../kernels/general.js';
 import type { View } from '../memory.js';
 import type { Variant } from './choice.js';
 import { defineLowering, type LoweringContext } from './context.js';

@@ -1,6 +1,6 @@
 /** `sampleToken` on the GPU: one workgroup draws for one batch row. */
 import { SAMPLE_TOKEN_INPUTS as AT, sampleTokenOperation, type Sampler } from '../../ops/sample-token.js';
-import { sampleTokenCutKernel, sampleTokenKernel } from '../kernels/index.js';
+import { sampleTokenCutKernel, sampleTokenKernel } from '../kernels/generate.js';
 import type { View } from '../memory.js';
 import { defineLowering, type LoweringContext } from './context.js';
 import { checkIterations, countLoop } from './limits.js';

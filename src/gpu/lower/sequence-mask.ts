@@ -1,7 +1,7 @@
 /** `sequenceMask` on the GPU. */
 import { sequenceMaskOperation } from '../../ops/sequence-mask.js';
 import { foldWorkgroups } from '../kernels/kernel.js';
-import { sequenceMaskKernel } from '../kernels/index.js';
+import { sequenceMaskKernel } from '../kernels/general.js';
 import { defineLowering } from './context.js';
 
 export const lowerSequenceMask = defineLowering({

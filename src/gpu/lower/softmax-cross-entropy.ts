@@ -6,7 +6,10 @@ import {
 } from '../../ops/softmax-cross-entropy.js';
 import type { Value } from '../../graph/value.js';
 import { foldWorkgroups } from '../kernels/kernel.js';
-import { softmaxCrossEntropyDivisorKernel, softmaxCrossEntropyKernel } from '../kernels/index.js';
+import {
+  softmaxCrossEntropyDivisorKernel,
+  softmaxCrossEntropyKernel,
+} from '../kernels/softmax-cross-entropy.js';
 import type { View } from '../memory.js';
 import { emitBinary } from './binary.js';
 import { defineLowering, type LoweringContext } from './context.js';

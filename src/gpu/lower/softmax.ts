@@ -1,7 +1,7 @@
 /** `softmax`, its logarithm and their derivatives on the GPU. */
 import { softmaxBackwardOperation, softmaxOperation } from '../../ops/softmax.js';
 import { foldWorkgroups } from '../kernels/kernel.js';
-import { softmaxBackwardKernel, softmaxKernel } from '../kernels/index.js';
+import { softmaxBackwardKernel, softmaxKernel } from '../kernels/general.js';
 import { defineLowering } from './context.js';
 import { lanesFor } from './rows.js';
 

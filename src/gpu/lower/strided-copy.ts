@@ -1,7 +1,7 @@
 /** Rearrangements as strided copies: what slices, transposes, concatenations, paddings and broadcasts share. */
 import { sizeOf, stridesOf, type Shape } from '../../graph/shape.js';
 import { foldWorkgroups } from '../kernels/kernel.js';
-import { stridedCopyKernel } from '../kernels/index.js';
+import { stridedCopyKernel } from '../kernels/general.js';
 import type { View } from '../memory.js';
 import type { LoweringContext } from './context.js';
 import { ArgumentError } from '../../graph/errors.js';

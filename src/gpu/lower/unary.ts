@@ -1,7 +1,7 @@
 /** `unary` and its derivative on the GPU. */
 import { unaryBackwardOperation, unaryOperation, type UnaryKind } from '../../ops/unary.js';
 import { foldWorkgroups } from '../kernels/kernel.js';
-import { unaryBackwardKernel, unaryKernel } from '../kernels/index.js';
+import { unaryBackwardKernel, unaryKernel } from '../kernels/general.js';
 import { defineLowering } from './context.js';
 
 /** The kernels' codes: unary.wgsl and unary_backward.wgsl. */

@@ -1,5 +1,4 @@
 /** Decides between variants by measuring them on the device at hand, and remembers. */
-import { KERNELS } from '../kernels/index.js';
 import { ShaderError } from '../../graph/errors.js';
 import { kernelName, variantName, type ChoiceSite, type Decisions, type LeftOut } from '../lower/choice.js';
 import { allDispatches, type Program } from '../program.js';
@@ -229,12 +228,18 @@ export class Tuner {
     }
   }
 
-  get #key(): string {
+  /** Knows every kernel, and so downloads what the application has not needed yet. */
+  async #key(): Promise<string> {
+    const { kernelVersion } = await import('../kernels/version.js');
     return `${this.#options.surroundings} | kernels ${kernelVersion()}`;
   }
 
   async #load(): Promise<void> {
-    const text = await this.#options.store?.get(this.#key).catch(() => null);
+    const { store } = this.#options;
+    if (!store) return;
+    const text = await this.#key()
+      .then((key) => store.get(key))
+      .catch(() => null);
     for (const [key, value] of Object.entries(parseTexts(text ?? ''))) {
       if (key.startsWith(LEFT_OUT)) this.#leftOut.set(key.slice(LEFT_OUT.length), value);
       else this.#known.set(key, value);
@@ -246,8 +251,9 @@ export class Tuner {
     if (!store) return;
     try {
       // Another tab may have found something meanwhile.
-      const before = parseTexts((await store.get(this.#key)) ?? '');
-      await store.set(this.#key, JSON.stringify({ ...before, ...Object.fromEntries(news) }));
+      const key = await this.#key();
+      const before = parseTexts((await store.get(key)) ?? '');
+      await store.set(key, JSON.stringify({ ...before, ...Object.fromEntries(news) }));
     } catch {
       // Then the next session measures again.
     }
@@ -319,20 +325,4 @@ async function ratio(
     if (time > LONG_BATCH) pairs = LONG_PAIRS;
   }
   return ratios.sort((a, b) => a - b)[ratios.length >> 1]!;
-}
-
-let version: string | null = null;
-
-/** Changes with the text of any kernel: 64 bits of FNV-1a, in two halves. */
-function kernelVersion(): string {
-  if (version !== null) return version;
-  let [low, high] = [0x811c9dc5, 0xcbf29ce4];
-  for (const { code } of KERNELS) {
-    for (let i = 0; i < code.length; i++) {
-      low = Math.imul(low ^ code.charCodeAt(i), 0x01000193);
-      high = Math.imul(high ^ code.charCodeAt(i) ^ (low >>> 24), 0x01000193);
-    }
-  }
-  version = [high, low].map((half) => (half >>> 0).toString(16).padStart(8, '0')).join('');
-  return version;
 }

@@ -1,6 +1,6 @@
 /** Runs one configuration on the GPU and on the reference: forward, every gradient, and one update. */
 import { GpuExecutor } from '../../../src/gpu/executor.js';
-import { lowerGraph } from '../../../src/gpu/lower/index.js';
+import { lowerGraph, prepareGraph } from '../../../src/gpu/lower/index.js';
 import { Graph } from '../../../src/graph/graph.js';
 import type { Variable } from '../../../src/graph/value.js';
 import { TOLERANCES } from '../../support/tolerances.js';
@@ -33,7 +33,7 @@ export async function checkConfiguration(
   const names = graph.outputs.map(({ name }) => name);
   const updated = [...optimizer.parameters, ...optimizer.variables.values()];
   const carried = graph.updates.map(({ variable }) => variable).filter((of) => !updated.includes(of));
-  const plan = await executor.compile(graph, { decisions: decide(executor, graph, configuration) });
+  const plan = await executor.compile(graph, { decisions: await decide(executor, graph, configuration) });
   const read = async (variables: readonly Variable[]): Promise<Results> =>
     new Map(await Promise.all(variables.map(async (of) => [of, await executor.read(of)] as const)));
   try {
@@ -62,19 +62,20 @@ export async function checkConfiguration(
 }
 
 /** A random variant for each choice, of those that this kind of adapter is offered. */
-function decide(
+async function decide(
   { device }: GpuExecutor,
   graph: Graph,
   { kernels, variants }: Configuration,
-): Record<string, string> {
+): Promise<Record<string, string>> {
   const decisions = new Map<string, string>();
   if (variants === undefined) return {};
   const random = randomNumbers(variants);
   const settings = { software: kernels === 'software', decisions };
+  const prepared = await prepareGraph(graph);
   // A variant may bring further choices of its own.
   for (let before = -1; before < decisions.size;) {
     before = decisions.size;
-    const { program } = lowerGraph(graph, device.limits.maxStorageBufferBindingSize, settings);
+    const { program } = lowerGraph(prepared, device.limits.maxStorageBufferBindingSize, settings);
     for (const { id, variants: offered } of program.choices) {
       if (!decisions.has(id)) decisions.set(id, offered[Math.floor(random() * offered.length)]!.name);
     }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { Graph } from '../../../src/graph/graph.js';
 import type { Value } from '../../../src/graph/value.js';
-import { lowerGraph } from '../../../src/gpu/lower/index.js';
+import { lowerGraph, prepareGraph } from '../../../src/gpu/lower/index.js';
 import { dispatchesOf } from '../../../src/gpu/program.js';
 import {
   CELLS,
@@ -25,7 +25,13 @@ interface Options extends Partial<Omit<RecurrentAttributes, 'cell' | 'directions
 const [B, I, H, R] = [8, 4, 8, 4];
 
 /** Dispatches of a layer over T steps, with or without its gradients. */
-function count(cell: CellName, T: number, training: boolean, options: Options, persistent = false): number {
+async function count(
+  cell: CellName,
+  T: number,
+  training: boolean,
+  options: Options,
+  persistent = false,
+): Promise<number> {
   const {
     bidirectional = false,
     masked = false,
@@ -65,16 +71,16 @@ function count(cell: CellName, T: number, training: boolean, options: Options, p
   graph.output('y', output);
   if (training) gradients(sum(output), sources).forEach((gradient, i) => graph.output(`d${i}`, gradient));
   // Software adapters run step by step unless tuning finds otherwise.
-  const { program } = lowerGraph(graph, Infinity, { software: !persistent });
+  const { program } = lowerGraph(await prepareGraph(graph), Infinity, { software: !persistent });
   return dispatchesOf(program).filter(({ kernel }) => !persistent || kernel.name.includes('persistent'))
     .length;
 }
 
 /** Dispatches that one more step costs: forward, backward. */
-function perStep(cell: CellName, options: Options): [number, number] {
+async function perStep(cell: CellName, options: Options): Promise<[number, number]> {
   const [short, long] = [11, 12];
-  const forward = count(cell, long, false, options) - count(cell, short, false, options);
-  const both = count(cell, long, true, options) - count(cell, short, true, options);
+  const forward = (await count(cell, long, false, options)) - (await count(cell, short, false, options));
+  const both = (await count(cell, long, true, options)) - (await count(cell, short, true, options));
   return [forward, both - forward];
 }
 
@@ -89,19 +95,19 @@ const everyCell: readonly [string, Options][] = [
 
 describe('a time step is one dispatch forward and one backward', () => {
   for (const cell of Object.keys(CELLS) as CellName[]) {
-    test(`${cell}, zoneout`, () => {
+    test(`${cell}, zoneout`, async () => {
       const zoneout = CELLS[cell].states.map(() => 0.1);
-      expect(perStep(cell, { zoneout, training: true })).toEqual([1, 1]);
+      expect(await perStep(cell, { zoneout, training: true })).toEqual([1, 1]);
     });
-    test.each(everyCell)(`${cell}, %s`, (_, options) => {
-      expect(perStep(cell, options)).toEqual([1, 1]);
+    test.each(everyCell)(`${cell}, %s`, async (_, options) => {
+      expect(await perStep(cell, options)).toEqual([1, 1]);
     });
   }
   test.each<[string, Options]>([
     ['peepholes', { peephole: true }],
     ['clips and coupled gates', { cellClip: 1, gateClip: 1, coupled: true }],
-  ])('lstm, %s', (_, options) => {
-    expect(perStep('lstm', options)).toEqual([1, 1]);
+  ])('lstm, %s', async (_, options) => {
+    expect(await perStep('lstm', options)).toEqual([1, 1]);
   });
 });
 
@@ -114,8 +120,8 @@ describe('a time step is two dispatches forward and two backward', () => {
     ['rnn with layer normalization', 'rnn', { layerNorm: true }],
     ['both directions of an lstm with a projection', 'lstm', { projected: true, bidirectional: true }],
     ['both directions with layer normalization', 'lstm', { layerNorm: true, bidirectional: true }],
-  ])('%s', (_, cell, options) => {
-    expect(perStep(cell, options)).toEqual([2, 2]);
+  ])('%s', async (_, cell, options) => {
+    expect(await perStep(cell, options)).toEqual([2, 2]);
   });
 });
 
@@ -126,20 +132,20 @@ describe('a persistent layer is one dispatch forward and one backward', () => {
     ['bidirectional with lengths', { bidirectional: true, masked: true }],
   ];
   for (const cell of Object.keys(CELLS) as CellName[]) {
-    test.each(options)(`${cell}, %s, whatever T`, (_, layer) => {
+    test.each(options)(`${cell}, %s, whatever T`, async (_, layer) => {
       for (const T of [2, 7, 500]) {
-        expect(count(cell, T, false, layer, true)).toBe(1);
-        expect(count(cell, T, true, layer, true)).toBe(2);
+        expect(await count(cell, T, false, layer, true)).toBe(1);
+        expect(await count(cell, T, true, layer, true)).toBe(2);
       }
     });
   }
-  test('in as many parts as keep loops under the limit of iterations', () => {
+  test('in as many parts as keep loops under the limit of iterations', async () => {
     // A step counts for 1 + (1 + (H/4 + 2) + 2), two for the end of each loop; 60,000 at most.
-    expect(count('lstm', 7_499, false, {}, true)).toBe(1);
-    expect(count('lstm', 7_500, false, {}, true)).toBe(2);
+    expect(await count('lstm', 7_499, false, {}, true)).toBe(1);
+    expect(await count('lstm', 7_500, false, {}, true)).toBe(2);
     // 1 + (1 + (4·H/4 + 2) + 15 + 2) backward, and one step's worth for the initial state.
-    expect(count('lstm', 2_067, true, {}, true)).toBe(2);
-    expect(count('lstm', 2_068, true, {}, true)).toBe(3);
+    expect(await count('lstm', 2_067, true, {}, true)).toBe(2);
+    expect(await count('lstm', 2_068, true, {}, true)).toBe(3);
   });
 });
 
@@ -150,14 +156,14 @@ test.each<[string, CellName, Options]>([
   ['segments', 'lstm', { segment: 5 }],
   ['layer normalization', 'lstm', { layerNorm: true }],
   ['the reset before the product', 'gru', { resetAfter: false }],
-])('a layer with %s has no persistent kernels', (_, cell, options) => {
-  expect(count(cell, 7, true, options, true)).toBe(0);
+])('a layer with %s has no persistent kernels', async (_, cell, options) => {
+  expect(await count(cell, 7, true, options, true)).toBe(0);
 });
 
-test('two directions cost at most a fifth more dispatches than one', () => {
+test('two directions cost at most a fifth more dispatches than one', async () => {
   for (const cell of Object.keys(CELLS) as CellName[]) {
-    const one = count(cell, 64, true, {});
-    const two = count(cell, 64, true, { bidirectional: true });
+    const one = await count(cell, 64, true, {});
+    const two = await count(cell, 64, true, { bidirectional: true });
     expect(two, `${cell}: ${two} against ${one}`).toBeLessThanOrEqual(1.2 * one);
   }
 });

@@ -1,21 +1,22 @@
 /** The self-test's graphs: they run every kernel, and each tries what it says. */
 import { describe, expect, test, vi } from 'vitest';
 import { KERNELS } from '../../../src/gpu/kernels/index.js';
-import { lowerGraph } from '../../../src/gpu/lower/index.js';
+import { lowerGraph, prepareGraph } from '../../../src/gpu/lower/index.js';
 import type { Program } from '../../../src/gpu/program.js';
 import { selfTestGraphs } from '../../../src/gpu/self-test/checks.js';
 import { Exercise } from '../../../src/gpu/self-test/exercise.js';
 import { ArgumentError, CpuExecutor, DeviceError, selfTest } from '../../../src/index.js';
 
 /** Kernels of all variants of all graphs, on an adapter of this kind. */
-function kernelsOf(thorough: boolean, software: boolean): Set<string> {
+async function kernelsOf(thorough: boolean, software: boolean): Promise<Set<string>> {
   const kernels = new Set<string>();
   for (const { record, family } of selfTestGraphs(thorough)) {
     const exercise = new Exercise();
     record(exercise);
+    const graph = await prepareGraph(exercise.graph);
     const lower = (decisions: Record<string, string>): Program => {
       const settings = { software, decisions: new Map(Object.entries(decisions)) };
-      const { program } = lowerGraph(exercise.graph, Infinity, settings);
+      const { program } = lowerGraph(graph, Infinity, settings);
       for (const step of [...program.packings.flatMap((packing) => packing.steps), ...program.steps]) {
         if (step.type === 'dispatch') kernels.add(step.kernel.name);
       }
@@ -33,21 +34,28 @@ const without = (tried: ReadonlySet<string>): string[] =>
   KERNELS.map(({ name }) => name).filter((name) => !tried.has(name));
 
 describe('the self-test', () => {
-  test('runs every kernel of the executor, on one kind of adapter or the other', { timeout: 60_000 }, () => {
-    const tried = new Set([...kernelsOf(true, true), ...kernelsOf(true, false)]);
-    // The entry for inference has an executor of its own.
-    expect(without(tried)).toEqual(['frozen_step']);
-  });
+  test(
+    'runs every kernel of the executor, on one kind of adapter or the other',
+    { timeout: 60_000 },
+    async () => {
+      const tried = new Set([...(await kernelsOf(true, true)), ...(await kernelsOf(true, false))]);
+      // The entry for inference has an executor of its own.
+      expect(without(tried)).toEqual(['frozen_step']);
+    },
+  );
 
-  test.each([true, false])('runs, in short, what usual models need; on the processor: %j', (software) => {
-    const unusual =
-      /_options|_rnn_|_norm_|_project|_before|ctc_|correct_top_k|generate_|_cut|frozen|optimizer_update_/;
-    const tried = kernelsOf(false, software);
-    const other = software ? /_persistent_1$/ : /_16$|_persistent_/;
-    for (const name of without(tried)) if (!other.test(name)) expect(name).toMatch(unusual);
-    for (const name of ['optimizer_update_adam', 'generate_lstm', 'sample_token', 'recurrent_output'])
-      expect(tried).toContain(name);
-  });
+  test.each([true, false])(
+    'runs, in short, what usual models need; on the processor: %j',
+    async (software) => {
+      const unusual =
+        /_options|_rnn_|_norm_|_project|_before|ctc_|correct_top_k|generate_|_cut|frozen|optimizer_update_/;
+      const tried = await kernelsOf(false, software);
+      const other = software ? /_persistent_1$/ : /_16$|_persistent_/;
+      for (const name of without(tried)) if (!other.test(name)) expect(name).toMatch(unusual);
+      for (const name of ['optimizer_update_adam', 'generate_lstm', 'sample_token', 'recurrent_output'])
+        expect(tried).toContain(name);
+    },
+  );
 
   test('needs WebGPU', async () => {
     vi.stubGlobal('navigator', {});

@@ -5,7 +5,7 @@ import { ShapeError } from '../../../src/graph/errors.js';
 import type { Feeds } from '../../../src/graph/executor.js';
 import { Graph } from '../../../src/graph/graph.js';
 import type { Value } from '../../../src/graph/value.js';
-import { lowerGraph } from '../../../src/gpu/lower/index.js';
+import { lowerGraph, prepareGraph } from '../../../src/gpu/lower/index.js';
 import { dispatchesOf } from '../../../src/gpu/program.js';
 import {
   CELLS,
@@ -192,13 +192,13 @@ describe('generate', () => {
 
 describe('generate on the GPU', () => {
   /** Dispatches of one more token. */
-  function perToken(
+  async function perToken(
     cell: CellName,
     L: number,
     writes: boolean,
     { cuts = false, ...sizes } = { V, H } as { V: number; H: number; cuts?: boolean },
-  ): number {
-    const count = (length: number): number => {
+  ): Promise<number> {
+    const count = async (length: number): Promise<number> => {
       const graph = new Graph('count');
       const net = network(graph, cell, L, sizes);
       if (!writes) {
@@ -213,22 +213,22 @@ describe('generate on the GPU', () => {
         });
         graph.output('tokens', tokens);
       }
-      return dispatchesOf(lowerGraph(graph, Infinity).program).length;
+      return dispatchesOf(lowerGraph(await prepareGraph(graph), Infinity).program).length;
     };
-    return count(9) - count(8);
+    return (await count(9)) - (await count(8));
   }
 
-  it.each(CELL_NAMES)('%s: a dispatch a layer, and one that draws', (cell) => {
-    expect(perToken(cell, 1, true)).toBe(2);
-    expect(perToken(cell, 3, true)).toBe(4);
-    expect(perToken(cell, 2, false)).toBe(2);
+  it.each(CELL_NAMES)('%s: a dispatch a layer, and one that draws', async (cell) => {
+    expect(await perToken(cell, 1, true)).toBe(2);
+    expect(await perToken(cell, 3, true)).toBe(4);
+    expect(await perToken(cell, 2, false)).toBe(2);
   });
 
-  it('makes the logits of a large vocabulary in a dispatch of their own', () => {
-    expect(perToken('lstm', 1, true, { V: 10_000, H: 64 })).toBe(3);
+  it('makes the logits of a large vocabulary in a dispatch of their own', async () => {
+    expect(await perToken('lstm', 1, true, { V: 10_000, H: 64 })).toBe(3);
   });
 
-  it('has two more where tokens are cut away first', () => {
-    expect(perToken('gru', 1, true, { V, H, cuts: true })).toBe(4);
+  it('has two more where tokens are cut away first', async () => {
+    expect(await perToken('gru', 1, true, { V, H, cuts: true })).toBe(4);
   });
 });
