@@ -107,8 +107,7 @@ export const cases: readonly GpuCase[] = [
 
       const later = await open();
       expectClose(await train(later), expected, TOLERANCES.result, 'losses of a later executor');
-      const again = await selfTest({ executor: later, operations: ['matmul'] });
-      check(failures(again) === variants.join('; '), failures(again));
+      check(Object.keys(later.leftOut).sort().join('; ') === variants.join('; '), 'it is forgotten');
       check((await later.compile(graph)).choices[0]!.chosen !== '16x16', 'it is taken again');
       later.dispose();
     },
