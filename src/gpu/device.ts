@@ -34,8 +34,9 @@ export interface DeviceOptions {
   /**
    * Whether kernels with several variants are measured on this device. `off`, the default: no, the usual ones are
    * taken. `background`: plans begin with the usual ones, or with what was found before; meanwhile the others are
-   * compiled and measured, and what is at least a tenth faster takes over between two runs, if it gives the same
-   * bits; else from the next plan on. `first`: compiling a graph waits until all that is measured.
+   * compiled and measured, and what is at least a tenth faster takes over between two runs. Only what gives the
+   * same bits is taken, so that a run repeats whenever its measurements end. `first`: compiling a graph waits until
+   * all that is measured, and takes what adds in another order too.
    */
   readonly tuning?: TuningMode | undefined;
   /** Where tuning remembers what it found. Default: in memory, as long as the executor lives. */
