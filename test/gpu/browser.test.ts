@@ -17,8 +17,12 @@ beforeAll(async () => {
     defaultViewport: null,
   });
   page = await browser.newPage();
-  page.on('console', (message) => messages.push(`${message.type()}: ${message.text()}`));
+  page.on('console', (message) => {
+    messages.push(`${message.type()}: ${message.text()}`);
+    if (message.type() === 'info') console.info(message.text());
+  });
   page.on('pageerror', (error) => messages.push(`page error: ${String(error)}`));
+  await offerHeap(page);
   await page.goto(`${inject('pagesUrl')}test/gpu/harness/index.html`);
   await page
     .waitForFunction(() => window.gpuTests !== undefined, { timeout: 30_000 })
@@ -55,6 +59,16 @@ for (const [path, { cases }] of Object.entries(modules)) {
       const problem = await run(file, name);
       if (problem !== null) throw new Error([problem, ...messages].join('\n'));
     });
+  });
+}
+
+/** Lets the page ask for the bytes of its heap, after garbage was collected: as `measureHeap`. */
+async function offerHeap(asked: Page): Promise<void> {
+  const session = await asked.createCDPSession();
+  await asked.exposeFunction('measureHeap', async () => {
+    await session.send('HeapProfiler.collectGarbage');
+    const usage = await session.send('Runtime.getHeapUsage');
+    return usage.usedSize + usage.embedderHeapUsedSize + usage.backingStorageSize;
   });
 }
 
