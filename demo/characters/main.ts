@@ -133,7 +133,7 @@ window.demo = {
 /** The settings in a line, for where they are folded away. */
 function summarize(): void {
   const { cell, numLayers, hiddenSize, steps } = form.read();
-  const name = texts.name === 'library source' ? 'This library’s source code' : texts.name;
+  const name = texts.name.replace(/^library/, 'Library');
   const network = `${cell.toUpperCase()} ${numLayers}×${hiddenSize}`;
   box('setup-summary').textContent = `${name} · ${network} · ${formatCount(steps)} steps`;
 }

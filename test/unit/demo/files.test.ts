@@ -67,7 +67,7 @@ it('leaves the old file or the new one, whole, wherever the writer is killed', a
   await writeFiles(folder, { 'history.json': 'the next run' });
   expect((await readdir(folder)).sort()).toEqual(NAMES);
   expect(await readFile(join(folder, 'history.json'), 'utf8')).toBe('the next run');
-});
+}, 60_000);
 
 it('replaces nothing where one of the files cannot be written', async () => {
   await writeFiles(folder, { 'a.txt': 'old' });
