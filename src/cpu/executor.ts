@@ -1,5 +1,5 @@
 /** The CPU executor: keeps variables on the host and runs graphs node by node, at once, in this thread. */
-import { ArgumentError, DisposedError, ShapeError } from '../graph/errors.js';
+import { ArgumentError, DisposedError, guardMemory, ShapeError } from '../graph/errors.js';
 import { HISTORY_CAPACITY } from '../graph/executor.js';
 import type {
   Executor,
@@ -61,8 +61,17 @@ export class CpuExecutor implements Executor {
   async compile(graph: Graph): Promise<Plan> {
     this.#alive();
     const plan = new CpuPlan(this, graph, () => this.#plans.delete(plan));
-    for (const variable of graph.reads.keys()) this.#begin(variable);
-    for (const { variable } of graph.updates) this.#begin(variable);
+    const begun: Variable[] = [];
+    try {
+      for (const variable of [...graph.reads.keys(), ...graph.updates.map((update) => update.variable)]) {
+        if (!this.#variables.has(variable)) begun.push(variable);
+        this.#begin(variable);
+      }
+    } catch (error) {
+      // All of it, or nothing.
+      this.release(begun);
+      throw error;
+    }
     this.#plans.add(plan);
     return plan;
   }
@@ -133,15 +142,17 @@ export class CpuExecutor implements Executor {
 
   /** The array of a variable, set to `data`; without it, begun from its initial value where it is new. */
   #begin(variable: Variable, data?: HostArray): Data {
-    let stored = this.#variables.get(variable);
-    const first = data ?? (stored ? undefined : variable.initialValue());
-    if (!stored) {
-      const { dtype, size } = variable;
-      stored = dtype === 'int32' ? new Int32Array(size) : newReal(this.precision, size);
-      this.#variables.set(variable, stored);
-    }
-    if (first) stored.set(first);
-    return stored;
+    return guardMemory(`variable "${variable.name}"`, () => {
+      let stored = this.#variables.get(variable);
+      const first = data ?? (stored ? undefined : variable.initialValue());
+      if (!stored) {
+        const { dtype, size } = variable;
+        stored = dtype === 'int32' ? new Int32Array(size) : newReal(this.precision, size);
+        this.#variables.set(variable, stored);
+      }
+      if (first) stored.set(first);
+      return stored;
+    });
   }
 
   #alive(): void {
@@ -181,6 +192,10 @@ class CpuPlan implements Plan {
     this.#onDispose = onDispose;
   }
 
+  get #culprit(): string {
+    return `plan "${this.#graph.name}"`;
+  }
+
   get statistics(): PlanStatistics {
     return {
       dispatches: this.#program.steps.length,
@@ -192,7 +207,7 @@ class CpuPlan implements Plan {
 
   run(feeds: Feeds = {}, options: RunOptions = {}): Promise<RunResult> {
     this.#alive();
-    const environment = this.#feed(feeds);
+    const environment = guardMemory(this.#culprit, () => this.#feed(feeds));
     const { read = [], history = false } = options;
     for (const name of read) {
       if (this.#outputs.has(name)) continue;
@@ -207,7 +222,9 @@ class CpuPlan implements Plan {
 
   async readHistory(): Promise<RunResult['history']> {
     this.#alive();
-    return this.#takeHistory();
+    const history = guardMemory(this.#culprit, () => this.#peekHistory());
+    for (const kept of this.#history.values()) kept.length = 0;
+    return history;
   }
 
   #alive(): void {
@@ -251,32 +268,46 @@ class CpuPlan implements Plan {
 
   async #run(environment: Environment, read: readonly string[], wantsHistory: boolean): Promise<RunResult> {
     const given = new Set(environment.keys());
-    this.#program.execute(environment, this.#arena);
-
-    for (const [name, kept] of this.#history) {
-      kept.push((environment.get(this.#outputs.get(name)!) as Data)[0]!);
-      if (kept.length > HISTORY_CAPACITY) kept.shift();
+    const dataOf = (value: Value): Data => environment.get(value) as Data;
+    // All that may fail comes before anything is changed.
+    const compute = () => {
+      this.#program.execute(environment, this.#arena);
+      const outputs: Record<string, HostArray> = {};
+      for (const name of read) outputs[name] = dataOf(this.#outputs.get(name)!).slice();
+      // A value that is itself a variable's array is copied first, for that variable may change before it is used.
+      const changes = this.#updates.map(({ variable, value }) => {
+        const data = dataOf(value);
+        return [variable, value.source.kind === 'variable' ? data.slice() : data] as const;
+      });
+      const history = wantsHistory ? this.#peekHistory((name) => dataOf(this.#outputs.get(name)!)[0]!) : {};
+      return { outputs, changes, history };
+    };
+    let computed: ReturnType<typeof compute>;
+    try {
+      computed = guardMemory(this.#culprit, compute);
+    } catch (error) {
+      this.#arena.clear();
+      throw error;
     }
-    const outputs: Record<string, HostArray> = {};
-    for (const name of read) outputs[name] = (environment.get(this.#outputs.get(name)!) as Data).slice();
-    const history = wantsHistory ? this.#takeHistory() : {};
-
-    // A value that is itself a variable's array is copied first, for that variable may change before it is used.
-    const changes = this.#updates.map(({ variable, value }) => {
-      const data = environment.get(value) as Data;
-      return [variable, value.source.kind === 'variable' ? data.slice() : data] as const;
-    });
+    const { outputs, changes, history } = computed;
+    for (const [name, kept] of this.#history) {
+      kept.push(dataOf(this.#outputs.get(name)!)[0]!);
+      if (wantsHistory) kept.length = 0;
+      else if (kept.length > HISTORY_CAPACITY) kept.shift();
+    }
     for (const [variable, data] of changes) this.#executor.storage(variable).set(data);
     for (const [value, slot] of environment) if (!given.has(value)) this.#arena.release(slot as Data);
     await this.#executor.breathe();
     return { outputs, history };
   }
 
-  #takeHistory(): RunResult['history'] {
-    const taken = [...this.#history].map(
-      ([name, kept]) => [name, Float32Array.from(kept.splice(0))] as const,
-    );
-    return Object.fromEntries(taken);
+  /** What has been kept, and a last number where there is one. */
+  #peekHistory(last?: (name: string) => number): RunResult['history'] {
+    const lists = [...this.#history].map(([name, kept]) => {
+      const numbers = last ? [...kept, last(name)] : kept;
+      return [name, Float32Array.from(numbers.slice(-HISTORY_CAPACITY))] as const;
+    });
+    return Object.fromEntries(lists);
   }
 
   /** Checks the feeds and begins an environment with them and the variables. */

@@ -1,6 +1,8 @@
 /** A graph made ready for the CPU: its live nodes in order, and after which of them each array is free. */
 import { liveNodes, type Graph } from '../graph/graph.js';
-import type { Node, Value } from '../graph/value.js';
+import { LimitError } from '../graph/errors.js';
+import { formatShape } from '../graph/shape.js';
+import { MAX_ELEMENTS, type Node, type Value } from '../graph/value.js';
 import { KernelCall, Residual, type Kernel, type Slot, type Subprogram } from './kernel.js';
 import { kernelOf } from './kernels.js';
 import type { Arena, Data } from './storage.js';
@@ -29,6 +31,7 @@ export class Program implements Subprogram {
   constructor(graph: Graph) {
     this.graph = graph;
     const nodes = liveNodes(graph);
+    for (const node of nodes) node.outputs.forEach((output) => checkElements(node, output));
     const read = new Set<Value>();
     const kept = new Set<Value>();
     for (const { value } of [...graph.outputs, ...graph.updates]) kept.add(value);
@@ -128,4 +131,14 @@ function copyOf(data: Data, arena: Arena): Data {
   const copy = data instanceof Int32Array ? arena.int(data.length) : arena.real(data.length);
   copy.set(data);
   return copy;
+}
+
+/** Throws before anything is allocated for a value that no array could hold. */
+function checkElements({ operation, label }: Node, { size, shape }: Value): void {
+  if (size <= MAX_ELEMENTS) return;
+  throw new LimitError({
+    culprit: label ? `${operation.name} "${label}"` : operation.name,
+    problem: `its result ${formatShape(shape)} holds ${size} numbers, an array holds at most ${MAX_ELEMENTS}`,
+    remedy: 'use a smaller batch, sequence or model',
+  });
 }

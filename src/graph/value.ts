@@ -66,7 +66,7 @@ export interface Node<A = unknown> {
 }
 
 /** Numbers that any runtime can hold in one array. */
-const MAX_ELEMENTS = 2 ** 31 - 1;
+export const MAX_ELEMENTS = 2 ** 31 - 1;
 
 /** Options of a {@link Variable}. */
 export interface VariableOptions {
