@@ -28,33 +28,33 @@ const IMPORTS: readonly Import[] = [
     title: 'CharacterModel that trains and writes on WebGPU',
     names: ['CharacterModel', 'createExecutor'],
     later: [GPU, ...OPTIMIZER, 'gpu/lower/generate.js'],
-    limit: 97,
+    limit: 101,
   },
   {
     title: 'Model, LSTM, Adam: training on WebGPU',
     names: ['Model', ...TRAINING],
     later: [GPU, ...OPTIMIZER],
-    limit: 88,
+    limit: 91,
   },
   {
     title: 'Trainer, LSTM, Adam: training on WebGPU',
     names: ['Trainer', ...TRAINING],
     later: [GPU, ...OPTIMIZER],
-    limit: 81,
+    limit: 84,
   },
   {
     title: 'Trainer, LSTM, Adam: training on the CPU',
     names: ['Trainer', ...TRAINING],
     later: [CPU],
-    limit: 52,
+    limit: 54,
   },
-  { title: 'parseSafetensors', names: ['parseSafetensors'], limit: 3.1 },
+  { title: 'parseSafetensors', names: ['parseSafetensors'], limit: 3.3 },
 ];
 
 /** The files with everything, under `dist/`; the limits keep them from growing until they are what they should be. */
 const FILES = [
-  { file: 'webgpu-rnn.min.js', limit: 133, aim: 45 },
-  { file: 'inference.min.js', limit: 11.6, aim: 20 },
+  { file: 'webgpu-rnn.min.js', limit: 140, aim: 45 },
+  { file: 'inference.min.js', limit: 12, aim: 20 },
 ];
 
 /** Bytes of a bundle. */
