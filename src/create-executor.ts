@@ -4,6 +4,7 @@ import type { Executor } from './graph/executor.js';
 import { checkChoice, checkOptions } from './graph/options.js';
 import type { DeviceLike } from './gpu/device-types.js';
 import type { TuningMode } from './gpu/device.js';
+import type { RecoveryOptions } from './gpu/session-keeper.js';
 import type { TuningStore } from './gpu/tuning/store.js';
 
 /** Options of {@link createExecutor}. */
@@ -18,6 +19,8 @@ export interface ExecutorOptions {
   readonly tuning?: TuningMode;
   /** Where that is remembered: {@link indexedDbTuningStore}, for instance. */
   readonly tuningStore?: TuningStore;
+  /** What is done when WebGPU's device is lost, see {@link DeviceOptions.recovery}. */
+  readonly recovery?: RecoveryOptions | false;
 }
 
 /**
@@ -26,8 +29,9 @@ export interface ExecutorOptions {
  * downloaded; ArgumentError for an unknown option
  */
 export async function createExecutor(options: ExecutorOptions = {}): Promise<Executor> {
-  checkOptions('createExecutor', options, ['backend', 'device', 'precision', 'tuning', 'tuningStore']);
-  const { backend = 'auto', device, precision = 'float32', tuning, tuningStore } = options;
+  const known = ['backend', 'device', 'precision', 'tuning', 'tuningStore', 'recovery'];
+  checkOptions('createExecutor', options, known);
+  const { backend = 'auto', device, precision = 'float32', tuning, tuningStore, recovery } = options;
   checkChoice('createExecutor', 'backend', backend, ['auto', 'webgpu', 'cpu']);
   // Fetched here, so that an application downloads only the one it runs on.
   const onCpu = async (): Promise<Executor> =>
@@ -35,9 +39,9 @@ export async function createExecutor(options: ExecutorOptions = {}): Promise<Exe
   const { navigator } = globalThis as { readonly navigator?: { readonly gpu?: unknown } };
   if (backend === 'cpu' || (backend === 'auto' && !device && !navigator?.gpu)) return onCpu();
   const { GpuExecutor } = await fetched('the WebGPU executor', () => import('./gpu/executor.js'));
-  if (backend === 'webgpu' || device) return GpuExecutor.create({ device, tuning, tuningStore });
+  if (backend === 'webgpu' || device) return GpuExecutor.create({ device, tuning, tuningStore, recovery });
   try {
-    return await GpuExecutor.create({ tuning, tuningStore });
+    return await GpuExecutor.create({ tuning, tuningStore, recovery });
   } catch (error) {
     if (error instanceof DeviceError) return onCpu();
     throw error;

@@ -4,6 +4,7 @@ export {
   AbortError,
   ArgumentError,
   DeviceError,
+  DeviceLostError,
   DisposedError,
   FetchError,
   FormatError,
@@ -46,6 +47,7 @@ export { CpuExecutor } from './cpu/executor.js';
 export type { CpuExecutorOptions } from './cpu/executor.js';
 export { GpuExecutor } from './gpu/executor.js';
 export type { CompileOptions } from './gpu/executor.js';
+export type { RecoveryOptions } from './gpu/session-keeper.js';
 export type { DeviceOptions, TuningMode } from './gpu/device.js';
 export type { DeviceLike } from './gpu/device-types.js';
 export type { ChoiceSite, Variant } from './gpu/lower/choice.js';
@@ -149,6 +151,7 @@ export type { ExponentialMovingAverageOptions } from './train/moving-average.js'
 export type { StepRecord } from './train/pacer.js';
 export { activityPenalty, weightPenalty } from './train/penalties.js';
 export type { Penalty, WeightPenalty } from './train/penalties.js';
+export type { RecoveredSteps } from './train/recovery.js';
 export { Trainer } from './train/trainer.js';
 export type {
   Batch,

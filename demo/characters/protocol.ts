@@ -287,6 +287,8 @@ export type WorkerEvent =
   | { readonly type: 'kept'; readonly id: string; readonly step: number }
   /** The model could not be kept, though the run goes on. */
   | { readonly type: 'unkept'; readonly message: string }
+  /** The device was lost, and another has taken its place: the run goes on after this step. */
+  | { readonly type: 'recovered'; readonly step: number }
   /** Another tab has taken the model over, as it was after a step. */
   | { readonly type: 'taken'; readonly id: string; readonly step: number };
 

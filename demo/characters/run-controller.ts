@@ -277,6 +277,11 @@ export class RunController {
       case 'unkept':
         this.#views.onKept(event);
         break;
+      case 'recovered':
+        run.say(
+          `The GPU was lost, and another has taken its place: the training goes on after step ${event.step}.`,
+        );
+        break;
       case 'taken':
       case 'reading':
       case 'ready':

@@ -89,6 +89,7 @@ export class TrainingRun {
       validationFraction,
       validateEvery,
       signal: stopped,
+      onRecovered: ({ toStep }) => this.#options.emit({ type: 'recovered', step: toStep }),
       onProgress: async (progress) => {
         await this.#report(progress, stopped);
         if (this.#diverged !== null) stop.abort();

@@ -83,6 +83,11 @@ export class CpuExecutor implements Executor {
   }
 
   /** @inheritDoc */
+  snapshot(variables: readonly Variable[]): Promise<readonly HostArray[]> {
+    return Promise.all(variables.map((variable) => this.read(variable)));
+  }
+
+  /** @inheritDoc */
   write(variable: Variable, data: HostArray): void {
     this.#alive();
     const culprit = `variable "${variable.name}"`;

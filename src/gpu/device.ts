@@ -1,6 +1,7 @@
 /** Getting a WebGPU device, and saying clearly why there is none. */
 import { DeviceError } from '../graph/errors.js';
 import type { DeviceLike } from './device-types.js';
+import type { RecoveryOptions } from './session-keeper.js';
 import type { TuningStore } from './tuning/store.js';
 
 /** When variants are measured, see {@link DeviceOptions.tuning}. */
@@ -43,6 +44,11 @@ export interface DeviceOptions {
   readonly tuningStore?: TuningStore | undefined;
   /** Milliseconds of device time that tuning may take for one graph. Default 500. */
   readonly tuningBudget?: number | undefined;
+  /**
+   * What is done when the device is lost: by default another one is asked for, as this one was. `false`: nothing.
+   * What the host knows of variables is kept for that, in memory of the host as large as the variables at most.
+   */
+  readonly recovery?: RecoveryOptions | false | undefined;
   readonly powerPreference?: 'low-power' | 'high-performance' | undefined;
 }
 

@@ -1,28 +1,22 @@
 /** The GPU executor: one device, its variables, and the plans compiled for it. */
-import { DeviceError, DisposedError, guardMemory, RnnError } from '../graph/errors.js';
+import { DeviceError, DeviceLostError, guardMemory, RnnError } from '../graph/errors.js';
 import type { Executor, MemoryUsage } from '../graph/executor.js';
 import type { Graph } from '../graph/graph.js';
 import { checkChoice, checkNumber } from '../graph/options.js';
 import type { HostArray, Variable } from '../graph/value.js';
-import { BufferPool } from './buffers.js';
-import { openDevice, type DeviceOptions, type OpenedDevice, type TuningMode } from './device.js';
+import { toDeviceArray, type DeviceArray } from './device-array.js';
 import type { DeviceLike } from './device-types.js';
+import { openDevice, type DeviceOptions, type OpenedDevice, type TuningMode } from './device.js';
+import { HostCopies, releasedError } from './host-copies.js';
 import type { Decisions } from './lower/choice.js';
 import { lowerGraph, prepareGraph, type LoweredGraph } from './lower/index.js';
-import { PipelineCache } from './pipelines.js';
 import { GpuPlan, type PlanHost } from './plan.js';
-import type { Program } from './program.js';
-import { Readback } from './readback.js';
-import { sameOrder, Tuner, type TuningReport } from './tuning/tuner.js';
-import { toDeviceArray, VariableStore, type PackedCopy, type PackedPlacement } from './variables.js';
+import { readVariables } from './read-variables.js';
+import { checkRecovery, SessionKeeper } from './session-keeper.js';
+import { DeviceSession } from './session.js';
+import { sameOrder, type TuningReport } from './tuning/tuner.js';
 
 const TUNING_MODES: readonly TuningMode[] = ['off', 'background', 'first'];
-
-/** What the speed of kernels depends on and no kernel sees: the adapter, and the browser with its driver. */
-function surroundings(adapter: string): string {
-  const { navigator } = globalThis as { readonly navigator?: Partial<Navigator> };
-  return `${adapter} | ${navigator?.userAgent ?? 'no browser'}`;
-}
 
 /** Options of {@link GpuExecutor.compile}. */
 export interface CompileOptions {
@@ -30,95 +24,108 @@ export interface CompileOptions {
   readonly decisions?: Readonly<Record<string, string>>;
 }
 
-/** Runs graphs on WebGPU. */
+/**
+ * Runs graphs on WebGPU. When the device is lost, another one takes its place: variables that no run had changed
+ * since the host last knew them have their values there, plans go on, and runs that change nothing are repeated by
+ * themselves. What a run had changed is lost: who reads it gets a DeviceLostError, until it is written again.
+ */
 export class GpuExecutor implements Executor {
   readonly kind = 'webgpu';
-  readonly description: string;
-  readonly #opened: OpenedDevice;
-  readonly #recomputeAbove: number;
-  readonly #pool: BufferPool;
-  readonly #pipelines: PipelineCache;
-  readonly #variables: VariableStore;
-  readonly #plans = new Set<GpuPlan>();
+  readonly #keeper: SessionKeeper;
+  readonly #copies = new HostCopies();
+  readonly #plans = new Map<GpuPlan, LoweredGraph>();
+  readonly #options: DeviceOptions;
   readonly #tuning: TuningMode;
-  readonly #tuner: Tuner;
   /** Tuning that goes on beside the work. */
   readonly #pending = new Set<Promise<void>>();
-  /** Resolves when the compilation that allocates now has what it needs. */
-  #reserving: Promise<unknown> = Promise.resolve();
-  #disposed = false;
-  #lost: string | null = null;
 
   private constructor(opened: OpenedDevice, options: DeviceOptions) {
-    const { recomputeAbove, tuning = 'off', tuningStore, tuningBudget = 500 } = options;
-    this.#recomputeAbove = recomputeAbove ?? opened.device.limits.maxStorageBufferBindingSize;
+    const { tuning = 'off', tuningStore = null, tuningBudget: budget = 500 } = options;
+    const { recovery = {} } = options;
+    this.#options = options;
     this.#tuning = tuning;
-    this.#opened = opened;
-    this.description = `webgpu: ${opened.description}`;
-    this.#pool = new BufferPool(opened.device);
-    this.#pipelines = new PipelineCache(opened.device);
-    this.#variables = new VariableStore(opened.device, this.#pool);
-    this.#tuner = new Tuner(
-      { device: opened.device, pool: this.#pool, pipelines: this.#pipelines },
-      {
-        store: tuningStore ?? null,
-        surroundings: surroundings(opened.description),
-        budget: tuningBudget,
-        checkUsable: () => this.#checkUsable(),
-      },
-    );
-    void opened.device.lost.then(({ reason, message }) => {
-      this.#lost = `${reason}${message ? `: ${message}` : ''}`;
+    const checkUsable = (): void => this.#keeper.checkUsable();
+    this.#keeper = new SessionKeeper(opened, {
+      options: recovery || {},
+      reopen: reopening(options),
+      begin: (device) => new DeviceSession(device, this.#copies, { store: tuningStore, budget, checkUsable }),
+      onLost: () => this.#copies.lose(),
     });
   }
 
   /**
    * Opens a device, or takes the caller's.
-   * @throws DeviceError where WebGPU is missing or offers no adapter; ArgumentError for an unknown way of tuning
+   * @throws DeviceError where WebGPU is missing or offers no adapter; ArgumentError for an option that is unknown or
+   * out of range
    */
   static async create(options: DeviceOptions = {}): Promise<GpuExecutor> {
     checkChoice('GpuExecutor.create', 'tuning', options.tuning ?? 'off', TUNING_MODES);
     checkNumber('GpuExecutor.create', 'tuningBudget', options.tuningBudget ?? 0, { min: 0 });
+    checkRecovery('GpuExecutor.create', options.recovery ?? {});
     return new GpuExecutor(await openDevice(options), options);
   }
 
-  get disposed(): boolean {
-    return this.#disposed;
+  get #session(): DeviceSession {
+    return this.#keeper.session;
   }
 
-  /** The device that the work runs on, for applications that share buffers with it. */
+  /** What does the work, for people. */
+  get description(): string {
+    return `webgpu: ${this.#session.opened.description}`;
+  }
+
+  get disposed(): boolean {
+    return this.#keeper.disposed;
+  }
+
+  /** As in {@link RecoveryOptions}. */
+  get snapshotPeriod(): number | undefined {
+    const { recovery = {} } = this.#options;
+    return recovery ? (recovery.snapshotPeriod ?? 30_000) : undefined;
+  }
+
+  /** The device that the work runs on, for applications that share buffers with it. Another one after a loss. */
   get device(): DeviceLike {
-    return this.#opened.device;
+    return this.#session.device;
   }
 
   async compile(graph: Graph, options: CompileOptions = {}): Promise<GpuPlan> {
-    this.#checkUsable();
+    this.#keeper.checkUsable();
     const variables = [...graph.reads.keys(), ...graph.updates.map(({ variable }) => variable)];
-    return this.#variables.watching(variables, (check) => this.#compile(graph, options, check));
+    return this.#onDevice((session) =>
+      session.variables.watching(variables, (check) => this.#compile(session, graph, options, check)),
+    );
   }
 
-  async #compile(graph: Graph, options: CompileOptions, check: () => void): Promise<GpuPlan> {
-    const { software } = this.#opened;
+  async #compile(
+    session: DeviceSession,
+    graph: Graph,
+    options: CompileOptions,
+    check: () => void,
+  ): Promise<GpuPlan> {
+    const { tuner, opened, device } = session;
+    const { software } = opened;
     const prepared = await prepareGraph(graph);
-    this.#checkUsable();
+    this.#keeper.checkUsable();
+    const { recomputeAbove = device.limits.maxStorageBufferBindingSize } = this.#options;
     const lower = (decisions: Decisions): LoweredGraph =>
-      lowerGraph(prepared, this.#recomputeAbove, { software, decisions, leftOut: this.#tuner.leftOut });
-    const known = await this.#tuner.remembered();
+      lowerGraph(prepared, recomputeAbove, { software, decisions, leftOut: tuner.leftOut });
+    const known = await tuner.remembered();
     if (options.decisions || this.#tuning === 'off') {
       const decisions = new Map(Object.entries(options.decisions ?? {}));
-      return this.#plan(() => lower(decisions), check);
+      return this.#plan(session, () => lower(decisions), check);
     }
     if (this.#tuning === 'first') {
-      const decisions = await this.#tuner.decide((before) => lower(before).program);
-      return this.#plan(() => lower(decisions), check);
+      const decisions = await tuner.decide((before) => lower(before).program);
+      return this.#plan(session, () => lower(decisions), check);
     }
     // When a measurement ends is chance: no sum may be in another order for it.
     const repeatable = (): LoweredGraph => {
       const { choices } = lower(new Map()).program;
       return lower(sameOrder(choices, known));
     };
-    const plan = await this.#plan(repeatable, check);
-    const tuned: Promise<void> = this.#tuneBeside(plan, lower)
+    const plan = await this.#plan(session, repeatable, check);
+    const tuned: Promise<void> = this.#tuneBeside(session, plan, lower)
       // Without it the plan goes on as it is; a device that is lost says so at the next run.
       .catch(() => undefined)
       .finally(() => this.#pending.delete(tuned));
@@ -126,91 +133,122 @@ export class GpuExecutor implements Executor {
     return plan;
   }
 
-  /** Compiles the kernels and allocates the memory: all of it, or none. */
-  async #plan(lower: () => LoweredGraph, check: () => void): Promise<GpuPlan> {
-    const plan = await this.#createPlan(await this.#lowerCompiled(lower), check);
-    this.#plans.add(plan);
-    return plan;
-  }
-
-  /** Lowers to kernels that compile, which go before anything is allocated. */
-  async #lowerCompiled(lower: () => LoweredGraph): Promise<LoweredGraph> {
+  /** Works on a device, on the next one again when it is lost meanwhile: for work that leaves nothing behind. */
+  async #onDevice<R>(work: (session: DeviceSession) => Promise<R>): Promise<R> {
     for (;;) {
-      const lowered = lower();
+      if (!this.#keeper.free) await this.#keeper.inTurn(() => DONE);
+      this.#keeper.checkUsable();
+      const session = this.#session;
       try {
-        await this.#pipelines.getAll(lowered.program);
-        return lowered;
+        return await session.guard(work(session));
       } catch (error) {
-        this.#checkUsable();
-        if (!this.#tuner.leaveOutFailed(lowered.program, error)) throw error;
+        const reason = await this.#keeper.explain(error, session);
+        if (!(reason instanceof DeviceLostError)) throw reason;
       }
     }
   }
 
-  #createPlan({ program, groups }: LoweredGraph, check: () => void): Promise<GpuPlan> {
+  /** Compiles the kernels and allocates the memory: all of it, or none. */
+  async #plan(session: DeviceSession, lower: () => LoweredGraph, check: () => void): Promise<GpuPlan> {
+    const lowered = await this.#lowerCompiled(session, lower);
+    const plan = await this.#createPlan(session, lowered, check);
+    // The work of a lost device may go on, but nobody waits for it.
+    if (session === this.#session) this.#plans.set(plan, lowered);
+    return plan;
+  }
+
+  /** Lowers to kernels that compile, which go before anything is allocated. */
+  async #lowerCompiled(session: DeviceSession, lower: () => LoweredGraph): Promise<LoweredGraph> {
+    for (;;) {
+      const lowered = lower();
+      try {
+        await session.pipelines.getAll(lowered.program);
+        return lowered;
+      } catch (error) {
+        // A lost device is no fault of the kernel.
+        if (await session.isLost()) throw error;
+        if (!session.tuner.leaveOutFailed(lowered.program, error)) throw error;
+      }
+    }
+  }
+
+  #createPlan(
+    session: DeviceSession,
+    { program, groups }: LoweredGraph,
+    check: () => void,
+  ): Promise<GpuPlan> {
+    const keeper = this.#keeper;
+    const checkUsable = (): void => {
+      keeper.checkUsable();
+      if (session.lost !== null) throw keeper.lostError();
+    };
     const checkAll = (): void => {
-      this.#checkUsable();
+      checkUsable();
       check();
     };
     const host: PlanHost = {
-      device: this.#opened.device,
-      pool: this.#pool,
-      pipelines: this.#pipelines,
-      variables: this.#variables,
-      checkUsable: () => this.#checkUsable(),
-      reserve: (work, use) => this.#reserve(program, groups, checkAll, work, use),
+      device: session.device,
+      pool: session.pool,
+      pipelines: session.pipelines,
+      variables: session.variables,
+      inTurn: (plan, work) =>
+        keeper.inTurn(work, { ready: () => this.#isReady(plan), prepare: () => this.#revive(plan) }),
+      checkUsable,
+      checkKnown: (variables) => this.#checkKnown(variables),
+      guard: (work) => session.guard(work),
+      explain: (error) => keeper.explain(error, session),
+      reserve: (work, use) => session.reserve(program, groups, checkAll, work, use),
       onDispose: (disposed: GpuPlan) => this.#plans.delete(disposed),
     };
     return GpuPlan.create(host, program);
   }
 
-  /** One at a time, as each must know where the one before has put the variables. */
-  async #reserve<R>(
-    { name, variables, packings }: Program,
-    groups: LoweredGraph['groups'],
-    check: () => void,
-    work: () => R,
-    use: (reserved: R, packed: readonly PackedCopy[]) => void,
-  ): Promise<void> {
-    const store = this.#variables;
-    const turn = this.#reserving.then(async () => {
-      check();
-      const places = variables.map(({ variable }) => variable!);
-      const copies = packings.map(({ storage: { variables: of, packing, bytes } }) => {
-        return { variables: of!, packing: packing!, bytes };
-      });
-      let packed: PackedPlacement | undefined;
-      const allocate = () => {
-        const place = store.place(groups, places);
-        packed = store.placePacked(copies);
-        return { place, packed, reserved: work() };
-      };
-      try {
-        await this.#pool.reserve(`plan "${name}"`, allocate, (allocated) => {
-          check();
-          allocated.place.commit();
-          use(allocated.reserved, allocated.packed.commit());
-        });
-      } catch (error) {
-        packed?.cancel();
-        throw error;
+  /** Whether a plan runs on the device that there is, or never will again. */
+  #isReady(plan: GpuPlan): boolean {
+    return plan.device === this.#session.device || !this.#plans.has(plan) || !this.#keeper.hopeful;
+  }
+
+  /** Makes a plan ready on another device than it was compiled for, with the same variants of kernels. */
+  async #revive(plan: GpuPlan): Promise<void> {
+    const session = this.#session;
+    const lowered = this.#plans.get(plan)!;
+    const check = (): void => {
+      for (const { variable } of lowered.program.variables) {
+        if (!this.#copies.has(variable!)) throw releasedError(variable!);
       }
-    });
-    this.#reserving = turn.catch(() => undefined);
-    await turn;
+    };
+    try {
+      check();
+      const successor = await session.guard(this.#createPlan(session, lowered, check));
+      if (this.#plans.has(plan)) plan.move(successor);
+      else successor.dispose();
+    } catch (error) {
+      const reason = await this.#keeper.explain(error, session);
+      // Then there is a next device.
+      if (!(reason instanceof DeviceLostError)) throw reason;
+    }
   }
 
   /** Measures, and then exchanges the variants of a plan that give the same bits. */
-  async #tuneBeside(plan: GpuPlan, lower: (decisions: Decisions) => LoweredGraph): Promise<void> {
-    const gone = (): boolean => !this.#plans.has(plan);
-    const decisions = await this.#tuner.decide((known) => lower(known).program, gone);
+  async #tuneBeside(
+    session: DeviceSession,
+    plan: GpuPlan,
+    lower: (decisions: Decisions) => LoweredGraph,
+  ): Promise<void> {
+    const gone = (): boolean => !this.#plans.has(plan) || session !== this.#session;
+    const decisions = await session.tuner.decide((known) => lower(known).program, gone);
     const allowed = sameOrder(plan.choices, decisions);
     if (gone() || plan.choices.every(({ id, chosen }) => allowed.get(id) === chosen)) return;
     const lowered = lower(allowed);
     const variables = lowered.program.variables.map(({ variable }) => variable!);
-    const successor = await this.#variables.watching(variables, (check) => this.#createPlan(lowered, check));
+    const successor = await session.variables.watching(variables, (check) =>
+      this.#createPlan(session, lowered, check),
+    );
     if (gone()) successor.dispose();
-    else plan.replaceBy(successor);
+    else {
+      plan.replaceBy(successor);
+      this.#plans.set(plan, lowered);
+    }
   }
 
   /** Resolves when no tuning goes on any more. */
@@ -223,87 +261,114 @@ export class GpuExecutor implements Executor {
    * give, as `matmul: 16x16`, that a self-test has found wrong or the driver does not compile, and kernels.
    */
   get leftOut(): Readonly<Record<string, string>> {
-    return Object.fromEntries(this.#tuner.leftOut);
+    return Object.fromEntries(this.#session.tuner.leftOut);
   }
 
   /** Adds to {@link leftOut}, here and in the tuning store; what a plan has, it keeps. */
   leaveOut(reasons: Readonly<Record<string, string>>): Promise<void> {
-    return this.#tuner.leaveOut(new Map(Object.entries(reasons)));
+    return this.#session.tuner.leaveOut(new Map(Object.entries(reasons)));
   }
 
   /** What tuning has measured on this executor: the variants taken, their times, and those that are wrong here. */
   get tuningReports(): readonly TuningReport[] {
-    return this.#tuner.reports;
+    return this.#session.tuner.reports;
   }
 
   async read(variable: Variable): Promise<HostArray> {
-    this.#checkUsable();
-    const { device } = this.#opened;
-    const culprit = `variable "${variable.name}"`;
-    if (!this.#variables.has(variable)) {
-      return guardMemory(culprit, () => this.#variables.begin(variable).slice());
-    }
-    const bytes = variable.size * 4;
-    const readback = new Readback(device, this.#pool, bytes, culprit);
-    const encoder = device.createCommandEncoder({ label: `read ${variable.name}` });
-    readback.submit(encoder, [{ ...this.#variables.locate(variable), bytes }]);
-    let copy: ArrayBuffer;
-    try {
-      copy = await readback.arrive();
-    } catch (cause) {
-      if (cause instanceof RnnError) throw cause;
-      this.#checkUsable();
-      throw new DeviceError({ culprit, problem: 'could not be read', cause });
-    }
-    return variable.dtype === 'int32' ? new Int32Array(copy) : new Float32Array(copy);
+    return (await this.#read([variable], false))[0]!.slice();
+  }
+
+  snapshot(variables: readonly Variable[]): Promise<readonly HostArray[]> {
+    return this.#read(variables, true);
+  }
+
+  /** @param keep whether the host remembers the values, and gives those that it knows */
+  async #read(variables: readonly Variable[], keep: boolean): Promise<readonly DeviceArray[]> {
+    const keeper = this.#keeper;
+    return keeper.inTurn(async () => {
+      keeper.checkAlive();
+      const session = this.#session;
+      this.#checkKnown(variables);
+      const copies = guardMemory('variables', () => variables.map((variable) => this.#copies.of(variable)));
+      const onHost = (variable: Variable): boolean =>
+        keep || session.lost !== null || !session.variables.has(variable);
+      const results = copies.map(({ data }, i) => (onHost(variables[i]!) ? data : null));
+      const wanted = [...variables.keys()].filter((i) => !results[i]);
+      const versions = copies.map(({ version }) => version);
+      let arrays: DeviceArray[];
+      try {
+        arrays = await readVariables(
+          session,
+          wanted.map((i) => variables[i]!),
+          !keep,
+        );
+      } catch (error) {
+        const reason = await keeper.explain(error, session);
+        if (reason instanceof DeviceLostError) return this.#read(variables, keep);
+        if (reason instanceof RnnError) throw reason;
+        const culprit = `variable "${variables[wanted[0]!]!.name}"`;
+        throw new DeviceError({ culprit, problem: 'could not be read', cause: reason });
+      }
+      wanted.forEach((i, k) => {
+        results[i] = arrays[k]!;
+        if (keep) this.#copies.remember(variables[i]!, versions[i]!, arrays[k]!);
+      });
+      return results as DeviceArray[];
+    });
   }
 
   write(variable: Variable, data: HostArray): void {
-    this.#checkUsable();
-    toDeviceArray(variable, data);
-    this.#variables.write(variable, data);
+    this.#keeper.checkAlive();
+    const numbers = toDeviceArray(variable, data);
+    const write = (values: HostArray): Promise<void> => {
+      const { lost, variables } = this.#session;
+      // Where there is no device any more, it is still there to be saved.
+      if (lost === null) variables.write(variable, values);
+      else this.#copies.write(variable, values);
+      return DONE;
+    };
+    if (this.#keeper.free) void write(numbers);
+    else void this.#keeper.inTurn(write.bind(null, numbers.slice())).catch(() => undefined);
   }
 
   release(variables: Iterable<Variable>): void {
-    if (!this.#disposed) this.#variables.release(variables);
+    if (!this.disposed) this.#session.variables.release(variables);
   }
 
   async synchronize(): Promise<void> {
-    this.#checkUsable();
-    await this.#opened.device.queue.onSubmittedWorkDone();
-    this.#checkUsable();
+    await this.#onDevice((session) => session.device.queue.onSubmittedWorkDone());
+    this.#keeper.checkUsable();
   }
 
   memory(): MemoryUsage {
-    return this.#pool.usage();
+    return this.#session.pool.usage();
   }
 
   dispose(): void {
-    if (this.#disposed) return;
-    for (const plan of [...this.#plans]) plan.dispose();
-    this.#variables.releaseAll();
-    this.#pool.dispose();
-    this.#disposed = true;
-    if (this.#opened.owned) this.#opened.device.destroy();
+    if (this.disposed) return;
+    for (const plan of [...this.#plans.keys()]) plan.dispose();
+    this.#keeper.dispose();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  #checkUsable(): void {
-    if (this.#disposed) {
-      throw new DisposedError({
-        culprit: this.description,
-        problem: 'was disposed',
-        remedy: 'create a new executor',
-      });
-    }
-    if (this.#lost === null) return;
-    throw new DeviceError({
-      culprit: this.description,
-      problem: `the device was lost (${this.#lost})`,
-      remedy: 'create a new executor and restore the model from its last save',
-    });
+  /** Throws where the value of one of these was lost. */
+  #checkKnown(variables: Iterable<Variable>): void {
+    const lost = this.#copies.findLost(variables);
+    if (lost) throw this.#keeper.lostError(`, and with it the value of "${lost.name}"`);
   }
+}
+
+const DONE = Promise.resolve();
+
+/** How another device is opened; `null` where none is to be. */
+function reopening(options: DeviceOptions): (() => Promise<OpenedDevice>) | null {
+  const { recovery = {}, device } = options;
+  if (!recovery) return null;
+  // An adapter gives one device.
+  if (!device) return () => openDevice({ ...options, adapter: undefined });
+  const another = recovery.device;
+  return another ? async () => openDevice({ device: await another() }) : null;
 }

@@ -1,5 +1,5 @@
 /** A lowered graph made ready on a device: replaying it writes the inputs, encodes the list and submits it. */
-import { ArgumentError, DisposedError, RnnError, ShapeError } from '../graph/errors.js';
+import { ArgumentError, DeviceLostError, DisposedError, RnnError, ShapeError } from '../graph/errors.js';
 import { HISTORY_CAPACITY } from '../graph/executor.js';
 import type {
   Feed,
@@ -30,8 +30,16 @@ export interface PlanHost {
   readonly pool: BufferPool;
   readonly pipelines: PipelineCache;
   readonly variables: VariableStore;
+  /** Runs a plan now, or when it is ready on a device and all that waited before has begun. */
+  inTurn(plan: GpuPlan, work: () => Promise<RunResult>): Promise<RunResult>;
   /** Throws where the executor is disposed or its device is lost. */
   checkUsable(): void;
+  /** Throws where the value of one of these went with a device. */
+  checkKnown(variables: Iterable<Variable>): void;
+  /** Waits for work on the device; rejects when that is lost. */
+  guard<R>(work: Promise<R>): Promise<R>;
+  /** What to throw for an error that a lost device may have caused. */
+  explain(error: unknown): Promise<unknown>;
   /**
    * Lets `work` allocate, see {@link BufferPool.reserve}, and what the plan needs of variables besides; `use`
    * then takes it into use. One plan after another.
@@ -56,7 +64,7 @@ export class GpuPlan implements Plan {
   #figures: Omit<PlanStatistics, 'submits'>;
   #cuts: SubmitCuts;
   readonly #done = (): Promise<unknown> => this.#host.device.queue.onSubmittedWorkDone();
-  readonly #host: PlanHost;
+  #host: PlanHost;
   #program: Program;
   #kernels: CompiledKernels;
   #memory: MemoryLayout;
@@ -66,8 +74,10 @@ export class GpuPlan implements Plan {
   #parameters: PooledBuffer;
   #parameterGroup: GPUBindGroup;
   readonly #updated: readonly Variable[];
+  /** Those whose values a run needs. */
+  readonly #read: readonly Variable[];
   readonly #histories: readonly string[];
-  readonly #historyBuffer: PooledBuffer | null;
+  #historyBuffer: PooledBuffer | null;
   /** Reused for every run: scalars by storage, as they are written. */
   #scalarBytes = new Map<Storage, { readonly bytes: ArrayBuffer; readonly view: DataView }>();
   #steps: BoundStep[] = [];
@@ -102,6 +112,7 @@ export class GpuPlan implements Plan {
     this.#historyBuffer = memory.history;
     this.#histories = historiesOf(program);
     this.#updated = program.updated.map(({ variable }) => variable!);
+    this.#read = program.read;
     this.#parameterGroup = this.#uploadParameters(memory.parameterData);
     if (memory.staging) host.pool.returnStaging(memory.staging);
     const dispatches = dispatchesOf(program);
@@ -135,7 +146,12 @@ export class GpuPlan implements Plan {
   }
 
   run(feeds: Feeds = {}, options: RunOptions = {}): Promise<RunResult> {
+    return this.#host.inTurn(this, () => this.#run(feeds, options));
+  }
+
+  #run(feeds: Feeds, options: RunOptions): Promise<RunResult> {
     this.#checkUsable();
+    this.#host.checkKnown(this.#read);
     this.#succeed();
     const { device, variables } = this.#host;
     if (this.#epoch !== variables.epoch) this.#bind();
@@ -170,7 +186,33 @@ export class GpuPlan implements Plan {
     this.#cuts.watch(this.#done);
     if (this.#retired) this.#retire();
     variables.touch(this.#updated);
-    return result ?? EMPTY_RESULT;
+    if (!result) return EMPTY_RESULT;
+    // What changes nothing is run again on the next device.
+    const repeats = this.#updated.length + this.#histories.length + foreign.length === 0;
+    if (!repeats) return result;
+    return result.catch((error: unknown) => {
+      if (error instanceof DeviceLostError) return this.run(feeds, options);
+      throw error;
+    });
+  }
+
+  /** The device that it runs on. */
+  get device(): GPUDevice {
+    return this.#host.device;
+  }
+
+  /**
+   * Moves to another device, to where the same program has been made ready.
+   * @param ready is used up
+   */
+  move(ready: GpuPlan): void {
+    this.#successor = null;
+    this.#retired = null;
+    this.#take(ready);
+    this.#host = ready.#host;
+    this.#historyBuffer = ready.#historyBuffer;
+    this.#runs = 0;
+    this.#historyRead = 0;
   }
 
   async readHistory(): Promise<RunResult['history']> {
@@ -233,6 +275,15 @@ export class GpuPlan implements Plan {
     this.#successor = null;
     this.#retire();
     const [buffers, parameters, packed] = [this.#buffers, this.#parameters, this.#packed];
+    this.#take(successor);
+    successor.#buffers = buffers;
+    successor.#parameters = parameters;
+    successor.#packed = packed;
+    this.#retired = successor;
+  }
+
+  /** Takes over kernels and memory. */
+  #take(successor: GpuPlan): void {
     this.#figures = successor.#figures;
     this.#cuts = successor.#cuts;
     this.#program = successor.#program;
@@ -245,10 +296,6 @@ export class GpuPlan implements Plan {
     this.#parameterGroup = successor.#parameterGroup;
     this.#scalarBytes = successor.#scalarBytes;
     this.#epoch = -1;
-    successor.#buffers = buffers;
-    successor.#parameters = parameters;
-    successor.#packed = packed;
-    this.#retired = successor;
   }
 
   /** After a submit: destroyed buffers live on until the work submitted is done. */
@@ -503,14 +550,15 @@ export class GpuPlan implements Plan {
     wanted: readonly OutputPart[],
     { count, first, runs }: { readonly count: number; readonly first: number; readonly runs: number },
   ): Promise<RunResult> {
+    const host = this.#host;
     let bytes: ArrayBuffer;
     try {
-      bytes = await readback.arrive();
+      bytes = await host.guard(readback.arrive());
     } catch (cause) {
-      if (count > 0) this.#historyRead = Math.min(this.#historyRead, first);
-      if (cause instanceof RnnError) throw cause;
       // A lost device says more than a failed map.
-      this.#host.checkUsable();
+      const reason = await host.explain(cause);
+      if (count > 0 && host === this.#host) this.#historyRead = Math.min(this.#historyRead, first);
+      if (reason instanceof RnnError) throw reason;
       throw new DisposedError({
         culprit: `plan "${this.#program.name}"`,
         problem: 'was disposed before its results arrived',

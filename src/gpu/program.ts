@@ -1,4 +1,5 @@
 /** What lowering produces: a flat list of dispatches and copies over planned memory. */
+import type { Variable } from '../graph/value.js';
 import type { Kernel } from './kernels/kernel.js';
 import type { ChoiceSite } from './lower/choice.js';
 import type { Lifetime, Storage, View } from './memory.js';
@@ -66,6 +67,8 @@ export interface Program {
   >;
   /** Variables this program reads or writes. */
   readonly variables: readonly Storage[];
+  /** Variables whose values it needs. */
+  readonly read: readonly Variable[];
   /** Variables it leaves changed. */
   readonly updated: readonly Storage[];
 }

@@ -52,9 +52,10 @@ export class Readback {
 
   /**
    * The bytes, once they have arrived.
+   * @param again whether as many may be wanted again soon
    * @throws OutOfMemoryError, or what `mapAsync` does where the device is lost or the buffer destroyed
    */
-  async arrive(): Promise<ArrayBuffer> {
+  async arrive(again = true): Promise<ArrayBuffer> {
     const { buffer, checked } = this.#staging;
     const size = this.#bytes.byteLength;
     try {
@@ -67,7 +68,8 @@ export class Readback {
       this.#pool.free(buffer);
       throw error;
     }
-    this.#pool.returnStaging(buffer);
+    if (again) this.#pool.returnStaging(buffer);
+    else this.#pool.free(buffer);
     return this.#bytes;
   }
 

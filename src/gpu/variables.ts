@@ -1,7 +1,7 @@
 /** The variables of one executor on the device: where each lies, its version, and its packed copies. */
-import { DisposedError, ShapeError } from '../graph/errors.js';
 import type { HostArray, Variable } from '../graph/value.js';
 import { checkBytes, type BufferPool, type PooledBuffer } from './buffers.js';
+import { releasedError, type HostCopies, type HostCopy } from './host-copies.js';
 import { alignUp } from './memory.js';
 
 /** Several variables side by side in one buffer, each on an aligned offset. */
@@ -27,8 +27,8 @@ interface Slot {
   readonly id: number;
   arena: Arena;
   offset: number;
-  /** Counts the changes, so that packed copies know when they are stale. */
-  version: number;
+  /** Its version tells packed copies when they are stale. */
+  readonly copy: HostCopy;
   readonly packed: Map<string, PackedCopy>;
 }
 
@@ -62,22 +62,20 @@ interface Watch {
   released: Variable | null;
 }
 
-type DeviceArray = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
-
-/** Keeps the device copies of variables. */
+/** Keeps the copies of variables on one device. */
 export class VariableStore {
   readonly #device: GPUDevice;
   readonly #pool: BufferPool;
   readonly #slots = new Map<Variable, Slot>();
-  /** What variables without a place were given to begin with. */
-  readonly #waiting = new Map<Variable, DeviceArray>();
+  readonly #copies: HostCopies;
   readonly #watches = new Set<Watch>();
   #epoch = 0;
   #nextId = 0;
 
-  constructor(device: GPUDevice, pool: BufferPool) {
+  constructor(device: GPUDevice, pool: BufferPool, copies: HostCopies) {
     this.#device = device;
     this.#pool = pool;
+    this.#copies = copies;
   }
 
   /** Changes whenever a variable moves: bindings made before are void. */
@@ -87,17 +85,6 @@ export class VariableStore {
 
   has(variable: Variable): boolean {
     return this.#slots.has(variable);
-  }
-
-  /** The numbers that a variable without a place begins with, whenever it gets one. */
-  begin(variable: Variable): DeviceArray {
-    const numbers = this.#first(variable);
-    this.#waiting.set(variable, numbers);
-    return numbers;
-  }
-
-  #first(variable: Variable): DeviceArray {
-    return this.#waiting.get(variable) ?? toDeviceArray(variable, variable.initialValue());
   }
 
   /**
@@ -115,41 +102,37 @@ export class VariableStore {
       const bytes = variables.reduce((sum, variable) => sum + alignUp(variable.size * 4), 0);
       // Before initial values are computed, which takes as much memory again on the host.
       checkBytes(this.#device, bytes, label);
-      const first = variables.map((one) => (this.#slots.has(one) ? undefined : this.#first(one)));
-      return { variables, first, buffer: this.#pool.allocate(bytes, label) };
+      for (const variable of variables) this.#copies.of(variable);
+      return { variables, buffer: this.#pool.allocate(bytes, label) };
     });
     return {
       commit: () => {
-        for (const { variables, first, buffer } of arenas) {
+        for (const { variables, buffer } of arenas) {
           // As one of the groups before may have done.
           if (this.#areTogether(variables)) this.#pool.free(buffer);
-          else this.#settle(variables, first, buffer);
+          else this.#settle(variables, buffer);
         }
       },
     };
   }
 
   /** Gives the variables of an arena their places and numbers there. */
-  #settle(
-    variables: readonly Variable[],
-    first: readonly (DeviceArray | undefined)[],
-    buffer: PooledBuffer,
-  ): void {
+  #settle(variables: readonly Variable[], buffer: PooledBuffer): void {
     const arena: Arena = { buffer, tenants: variables.length };
     const encoder = this.#device.createCommandEncoder({ label: 'place variables' });
     let offset = 0;
-    variables.forEach((variable, i) => {
+    for (const variable of variables) {
       const bytes = variable.size * 4;
       const slot = this.#slots.get(variable);
       if (slot) {
         encoder.copyBufferToBuffer(slot.arena.buffer.gpu, slot.offset, buffer.gpu, offset, bytes);
       } else {
-        // It may have been written, read or released since.
-        const numbers = this.#waiting.get(variable) ?? first[i] ?? this.#first(variable);
-        this.#device.queue.writeBuffer(buffer.gpu, offset, numbers);
+        // What was lost stays zero: nobody reads it.
+        const { data } = this.#copies.of(variable);
+        if (data) this.#device.queue.writeBuffer(buffer.gpu, offset, data);
       }
       offset += alignUp(bytes);
-    });
+    }
     this.#device.queue.submit([encoder.finish()]);
     offset = 0;
     for (const variable of variables) {
@@ -160,8 +143,8 @@ export class VariableStore {
         slot.offset = offset;
       } else {
         const id = this.#nextId++;
-        this.#slots.set(variable, { variable, id, arena, offset, version: 0, packed: new Map() });
-        this.#waiting.delete(variable);
+        const copy = this.#copies.of(variable);
+        this.#slots.set(variable, { variable, id, arena, offset, copy, packed: new Map() });
       }
       offset += alignUp(variable.size * 4);
     }
@@ -187,19 +170,14 @@ export class VariableStore {
 
   /** A variable that no plan has met yet keeps its numbers on the host. */
   write(variable: Variable, data: HostArray): void {
-    const numbers = toDeviceArray(variable, data);
     const slot = this.#slots.get(variable);
-    if (!slot) {
-      this.#waiting.set(variable, numbers === data ? numbers.slice() : numbers);
-      return;
-    }
-    this.#device.queue.writeBuffer(slot.arena.buffer.gpu, slot.offset, numbers);
-    slot.version++;
+    const { data: numbers } = this.#copies.write(variable, data);
+    if (slot) this.#device.queue.writeBuffer(slot.arena.buffer.gpu, slot.offset, numbers!);
   }
 
   /** Notes that a plan changed these variables. */
   touch(variables: Iterable<Variable>): void {
-    for (const variable of variables) this.#slot(variable).version++;
+    for (const variable of variables) this.#copies.touch(this.#slot(variable).copy);
   }
 
   /**
@@ -250,7 +228,7 @@ export class VariableStore {
   /** Whether a packed copy must be made again; it counts as made from now on. */
   refreshPacked(variables: readonly Variable[], packing: string): boolean {
     const copy = this.#packedCopies(variables).get(this.#packingKey(variables, packing))!;
-    const version = variables.reduce((sum, variable) => sum + this.#slot(variable).version, 0);
+    const version = variables.reduce((sum, variable) => sum + this.#slot(variable).copy.version, 0);
     if (copy.version === version) return false;
     copy.version = version;
     return true;
@@ -277,7 +255,7 @@ export class VariableStore {
   release(variables: Iterable<Variable>): void {
     for (const variable of variables) {
       for (const watch of this.#watches) if (watch.variables.has(variable)) watch.released = variable;
-      this.#waiting.delete(variable);
+      this.#copies.release(variable);
       const slot = this.#slots.get(variable);
       if (!slot) continue;
       this.#leave(slot.arena);
@@ -301,34 +279,6 @@ export class VariableStore {
   }
 }
 
-function released({ name }: Variable): never {
-  throw new DisposedError({
-    culprit: `variable "${name}"`,
-    problem: 'was released on this device',
-    remedy: 'compile the graph again',
-  });
-}
-
-/** The numbers as the device keeps them. */
-export function toDeviceArray(
-  variable: { readonly name: string; readonly dtype: string; readonly size: number },
-  data: HostArray,
-): DeviceArray {
-  if (data.length !== variable.size) {
-    throw new ShapeError({
-      culprit: `variable "${variable.name}"`,
-      problem: `got ${data.length} numbers, it holds ${variable.size}`,
-      remedy: 'pass one number an element',
-    });
-  }
-  const integers = variable.dtype === 'int32';
-  if (integers !== data instanceof Int32Array) {
-    throw new ShapeError({
-      culprit: `variable "${variable.name}"`,
-      problem: `got a ${data.constructor.name}, it holds ${variable.dtype}`,
-      remedy: `pass ${integers ? 'an Int32Array' : 'a Float32Array or Float64Array'}`,
-    });
-  }
-  if (data instanceof Float64Array) return new Float32Array(data);
-  return data as DeviceArray;
+function released(variable: Variable): never {
+  throw releasedError(variable);
 }

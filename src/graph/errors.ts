@@ -64,6 +64,29 @@ export class OutOfMemoryError extends DeviceError {
   override readonly name: string = 'OutOfMemoryError';
 }
 
+/**
+ * The device was lost, and with it what it had computed since the last snapshot. Unless `final`, another one has
+ * taken its place or is on its way, and the call may be made again.
+ */
+export class DeviceLostError extends DeviceError {
+  override readonly name: string = 'DeviceLostError';
+  /** Devices that the executor has lost so far, this one included. */
+  readonly losses: number;
+  /** Whether there will be no other device. */
+  readonly final: boolean;
+  /** The step after which the training stands again, where the call was one of a training; else `null`. */
+  readonly step: number | null;
+
+  constructor(
+    parts: ErrorParts & { readonly losses: number; readonly final: boolean; readonly step?: number },
+  ) {
+    super(parts);
+    this.losses = parts.losses;
+    this.final = parts.final;
+    this.step = parts.step ?? null;
+  }
+}
+
 /** A WGSL file or pipeline that the driver refused. */
 export class ShaderError extends RnnError {
   override readonly name: string = 'ShaderError';

@@ -79,15 +79,25 @@ export interface Executor {
   /** What does the work, for people: `webgpu: SwiftShader …`, `cpu float64`. */
   readonly description: string;
   readonly disposed: boolean;
+  /**
+   * Milliseconds between two snapshots that a training takes, so that it can go back to one when the device is
+   * lost; absent where it had nothing to go on with.
+   */
+  readonly snapshotPeriod?: number | undefined;
   /** Makes a graph ready to run. Variables are allocated and begun here if they are new to this executor. */
   compile(graph: Graph): Promise<Plan>;
   /** The value of a variable, after all runs queued so far. */
   read(variable: Variable): Promise<HostArray>;
+  /**
+   * The values of several variables, all of one moment: after all runs queued so far. Where a device may be lost,
+   * they are kept on the host for as long as nothing changes them there. The arrays must not be changed.
+   */
+  snapshot(variables: readonly Variable[]): Promise<readonly HostArray[]>;
   /** Sets a variable, after all runs queued so far. */
   write(variable: Variable, data: HostArray): void;
   /** Frees variables that no plan will use again. */
   release(variables: Iterable<Variable>): void;
-  /** Resolves when all queued work has finished. */
+  /** Resolves when all queued work has finished; after the loss of a device, when another has taken its place. */
   synchronize(): Promise<void>;
   memory(): MemoryUsage;
   /** Frees everything; plans and variables of this executor are gone. */

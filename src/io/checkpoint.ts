@@ -22,39 +22,48 @@ const REMEDY = 'restore what checkpoint() gave, into a training set up alike';
 /** Gathers what a checkpoint holds. */
 export class CheckpointWriter {
   readonly #kind: string;
-  readonly #fields: Record<string, CheckpointField> = {};
-  readonly #tensors = new Map<string, TensorData>();
+  readonly fields: Record<string, CheckpointField> = {};
+  readonly tensors = new Map<string, TensorData>();
 
-  /** @param kind what is saved, such as `trainer`: only the same kind is restored from it */
-  constructor(kind: string) {
+  readonly #trusted: boolean;
+
+  /**
+   * @param kind what is saved, such as `trainer`: only the same kind is restored from it
+   * @param trusted whether it will never be a file: its numbers may then be what they are
+   */
+  constructor(kind: string, trusted = false) {
     this.#kind = kind;
+    this.#trusted = trusted;
   }
 
   /** Adds a setting. */
   field(name: string, value: CheckpointField): void {
-    this.#fields[name] = value;
+    this.fields[name] = value;
   }
 
   /** Adds an array. */
   tensor(name: string, tensor: TensorData): void {
-    this.#tensors.set(name, tensor);
+    this.tensors.set(name, tensor);
   }
 
   /**
    * Asks for variables at once, so that all are of one step, and adds them when they have come.
+   * @param keep whether the executor may go back to these values when its device is lost
    * @throws NonFiniteError where a number is not finite: a file of those could not be restored
    */
   async variables(
     executor: Executor,
-    prefix: string,
     variables: ReadonlyMap<string, Variable>,
+    keep: boolean,
   ): Promise<void> {
-    const reading = [...variables].map(async ([name, variable]) => {
-      const data = await executor.read(variable);
-      checkSavable(`checkpoint of a ${this.#kind}, tensor "${prefix}${name}"`, data);
-      this.tensor(prefix + name, { shape: variable.shape, data });
+    const list = [...variables.values()];
+    const read = (): Promise<readonly HostArray[]> => Promise.all(list.map((one) => executor.read(one)));
+    const arrays = await (keep ? executor.snapshot(list) : read());
+    [...variables].forEach(([name, { shape }], i) => {
+      const data = arrays[i]!;
+      if (!this.#trusted) checkSavable(`checkpoint of a ${this.#kind}, tensor "${name}"`, data);
+      this.tensor(name, { shape, data });
     });
-    await Promise.all(reading);
   }
 
   /** The file. */
@@ -62,9 +71,9 @@ export class CheckpointWriter {
     const metadata = new Map([
       ['format', VERSION],
       ['kind', this.#kind],
-      ['state', JSON.stringify(this.#fields)],
+      ['state', JSON.stringify(this.fields)],
     ]);
-    return writeSafetensors(this.#tensors, metadata);
+    return writeSafetensors(this.tensors, metadata);
   }
 }
 
@@ -91,18 +100,34 @@ export class CheckpointReader {
   readonly #fields: JsonObject;
   readonly #tensors: Map<string, TensorData>;
   readonly #left: Set<string>;
+  /** Whether it has never been a file: its numbers are then what they are. */
+  readonly #trusted: boolean;
 
-  /** @throws FormatError for bytes that are no checkpoint of this kind and version */
-  constructor(bytes: Uint8Array | ArrayBuffer, kind: string) {
+  /**
+   * @param source a file, or what was gathered for one
+   * @throws FormatError for bytes that are no checkpoint of this kind and version
+   */
+  constructor(source: Uint8Array | ArrayBuffer | CheckpointWriter, kind: string) {
     this.#kind = kind;
-    const { tensors, metadata } = parseSafetensors(bytes);
-    this.#check('format', metadata.get('format'), VERSION);
-    this.#check('kind', metadata.get('kind'), kind);
-    const fields = parseJson(metadata.get('state') ?? 'null', `${this.culprit}, state`);
+    this.#trusted = source instanceof CheckpointWriter;
+    let state: string | undefined;
+    if (source instanceof CheckpointWriter) {
+      state = JSON.stringify(source.fields);
+      this.#tensors = source.tensors;
+    } else {
+      const { tensors, metadata } = parseSafetensors(source);
+      this.#check('format', metadata.get('format'), VERSION);
+      this.#check('kind', metadata.get('kind'), kind);
+      state = metadata.get('state');
+      this.#tensors = tensors;
+    }
+    const fields = parseJson(state ?? 'null', `${this.culprit}, state`);
     if (!(fields instanceof Map)) this.fail('state', 'is not an object');
     this.#fields = fields as JsonObject;
-    this.#tensors = tensors;
-    this.#left = new Set([...this.#fields.keys(), ...[...tensors.keys()].map((name) => `tensor ${name}`)]);
+    this.#left = new Set([
+      ...this.#fields.keys(),
+      ...[...this.#tensors.keys()].map((name) => `tensor ${name}`),
+    ]);
   }
 
   /** How messages call it. */
@@ -197,7 +222,7 @@ export class CheckpointReader {
           remedy: REMEDY,
         });
       }
-      const at = data.findIndex((number) => !Number.isFinite(Math.fround(number)));
+      const at = this.#trusted ? -1 : data.findIndex((number) => !Number.isFinite(Math.fround(number)));
       if (at < 0) return [variable, data];
       throw new NonFiniteError({
         culprit,

@@ -2,6 +2,7 @@
 import {
   AbortError,
   ArgumentError,
+  DeviceLostError,
   DisposedError,
   NonFiniteError,
   TextError,
@@ -19,6 +20,7 @@ import { CheckpointReader, checkSavable, CheckpointWriter } from '../io/checkpoi
 import { randomSeed } from '../nn/random.js';
 import { Adam } from '../optim/adam.js';
 import { checkOptimizer, type Optimizer } from '../optim/optimizer.js';
+import type { RecoveredSteps } from '../train/recovery.js';
 import { learningRateAt, type LearningRate } from '../optim/schedules.js';
 import {
   blamingFile,
@@ -85,6 +87,11 @@ export interface FitOptions {
    * most some 64 steps before, or those of the begin, and the optimizer begins anew. Default `true`.
    */
   readonly stopOnNaN?: boolean;
+  /**
+   * Called when the device was lost and another has taken its place: the training goes on from its last snapshot.
+   * Steps that are made again are not reported again. A promise it returns is awaited.
+   */
+  readonly onRecovered?: (steps: RecoveredSteps) => void | Promise<void>;
   /** Stops at a step boundary; the call then returns as usual, with `stopped: true`. */
   readonly signal?: AbortSignal;
 }
@@ -245,6 +252,7 @@ export class CharacterModel {
     this.#checkAlive();
     checkOptions('fit', options, FIT_OPTIONS);
     const { steps = 500, batchSize = 32, sequenceLength = 64, clipNorm = 5, signal, onProgress } = options;
+    const { onRecovered } = options;
     const { clipValue = 0, validationFraction = 0, validateEvery = 0, learningRate } = options;
     const { stopOnNaN = true } = options;
     checkFlag('fit', 'stopOnNaN', stopOnNaN);
@@ -288,6 +296,7 @@ export class CharacterModel {
         learningRate: typeof learningRate === 'number' ? null : (learningRate ?? null),
         onProgress: onProgress ?? null,
         stopOnNaN,
+        onRecovered: onRecovered ?? null,
         signal,
       });
     } catch (error) {
@@ -363,12 +372,28 @@ export class CharacterModel {
       this.#idle.splice(idle, idle < 0 ? 0 : 1)[0] ??
       new CharacterWriter(this.executor, this.network, samples);
     let kept = true;
+    const written: Int32Array[] = [];
+    let left = length;
+    let losses = -1;
     try {
-      await writer.begin(prompt, proceed);
-      for await (const tokens of writer.write(length, { ...options, seeds }, proceed)) {
-        for (let at = 0; at < tokens.length; at += samples) {
-          proceed();
-          yield Array.from(tokens.subarray(at, at + samples), (token) => this.#characterOf(culprit, token));
+      while (left > 0) {
+        try {
+          await writer.begin(prompt, written, proceed);
+          for await (const tokens of writer.write(left, { ...options, seeds }, proceed)) {
+            written.push(tokens);
+            left -= tokens.length / samples;
+            for (let at = 0; at < tokens.length; at += samples) {
+              proceed();
+              yield Array.from(tokens.subarray(at, at + samples), (token) =>
+                this.#characterOf(culprit, token),
+              );
+            }
+          }
+        } catch (error) {
+          // The state went with the device; on the next one it reads again what has been written.
+          if (!(error instanceof DeviceLostError) || error.final || error.losses === losses) throw error;
+          losses = error.losses;
+          await this.#attempt(() => this.executor.snapshot(this.network.parameters()));
         }
       }
     } catch (error) {
@@ -401,7 +426,7 @@ export class CharacterModel {
    */
   async save(): Promise<Uint8Array> {
     this.#checkAlive();
-    const state = await this.network.state(this.executor);
+    const state = await this.#attempt(() => this.network.state(this.executor));
     for (const [name, { data }] of state) checkSavable(`${CULPRIT}, parameter "${name}"`, data);
     return writeCharacterFile({ config: this.config, tokenizer: this.tokenizer, state });
   }
@@ -415,10 +440,14 @@ export class CharacterModel {
    */
   async checkpoint(): Promise<Uint8Array> {
     this.#checkAlive();
-    const writer = new CheckpointWriter(CULPRIT);
-    writer.field('model', writeConfig(this.config, this.tokenizer));
-    await this.#trainingFor(undefined).capture(writer);
-    return writer.toBytes();
+    const training = this.#trainingFor(undefined);
+    const { trainer } = training;
+    return trainer.recovery.attempt(async () => {
+      const writer = new CheckpointWriter(CULPRIT);
+      writer.field('model', writeConfig(this.config, this.tokenizer));
+      await trainer.capture(writer, (into) => training.capture(into));
+      return writer.toBytes();
+    });
   }
 
   /**
@@ -437,9 +466,12 @@ export class CharacterModel {
     blamingFile(() => {
       model = new CharacterModel(executor, tokenizer, config, 0);
     });
-    const commit = model!.#trainingFor(optimizer).prepareRestore(reader);
+    const training = model!.#trainingFor(optimizer);
+    const commit = training.trainer.prepareRestore(reader);
+    const commitFit = training.prepareRestore(reader);
     reader.finish();
     await commit();
+    commitFit();
     return model!;
   }
 
@@ -479,6 +511,11 @@ export class CharacterModel {
   #checkAlive(): void {
     if (!this.#disposed) return;
     throw new DisposedError({ culprit: CULPRIT, problem: 'was disposed', remedy: 'create or load it again' });
+  }
+
+  /** Does what needs the weights; where they were lost with the device, the training goes back first. */
+  #attempt<R>(work: () => Promise<R>): Promise<R> {
+    return this.#training ? this.#training.trainer.recovery.attempt(work) : work();
   }
 
   /** The loop of this optimizer; that of the last one when none is given. */
@@ -524,6 +561,7 @@ const FIT_OPTIONS = [
   'validateEvery',
   'onProgress',
   'stopOnNaN',
+  'onRecovered',
   'signal',
 ];
 

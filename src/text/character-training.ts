@@ -10,6 +10,7 @@ import { isAdaptive, learningRateAt, type LearningRate } from '../optim/schedule
 import { diverged } from '../train/divergence.js';
 import { GoodWeights } from '../train/good-weights.js';
 import type { StepRecord } from '../train/pacer.js';
+import type { Companion, RecoveredSteps } from '../train/recovery.js';
 import { Trainer, type Batch } from '../train/trainer.js';
 import type { CharacterNetwork, CharacterState } from './character-network.js';
 import type { LaneBatch, LaneBatches } from './lane-batches.js';
@@ -69,6 +70,7 @@ export interface FitWork {
   readonly learningRate: LearningRate | null;
   readonly onProgress: ((progress: FitProgress) => void | Promise<void>) | null;
   readonly stopOnNaN: boolean;
+  readonly onRecovered: ((steps: RecoveredSteps) => void | Promise<void>) | null;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -105,6 +107,24 @@ export class CharacterTraining {
   /** Carried states by use and batch size: training and validation never share one. */
   readonly #states = new Map<string, CarriedState<CharacterState>>();
   #disposed = false;
+  /** What of a call goes into snapshots: what goes into checkpoints, and the good weights. */
+  readonly #companion: Companion = {
+    capture: (writer) => {
+      const { taken, variables } = this.#good;
+      const good = taken ? [...variables].map(([name, one]) => [`good.${name}`, one] as const) : [];
+      return new Map([...this.capture(writer), ...good]);
+    },
+    prepareRestore: (reader) => {
+      const commit = this.prepareRestore(reader);
+      const taken = reader.names('good.').length > 0;
+      const assignments = taken ? reader.variables('good.', this.#good.variables) : [];
+      return () => {
+        commit();
+        assign(this.#executor, assignments);
+        this.#good.taken = taken;
+      };
+    },
+  };
   #position: Position | null = null;
   #resumption: Resumption | null = null;
 
@@ -135,17 +155,64 @@ export class CharacterTraining {
     return this.trainer.plan({ tokens: spec, targets: spec }, { training });
   }
 
-  /** Trains until all steps are done, or the signal or a loss that is not finite stops it, at a step boundary. */
+  /**
+   * Trains until all steps are done, or the signal or a loss that is not finite stops it, at a step boundary. When
+   * the device is lost, steps are made again from the last snapshot.
+   */
   async run(work: FitWork): Promise<FitResult> {
-    const { training, steps, signal, stopOnNaN } = work;
     const { trainer } = this;
-    const good = this.#good;
+    const { recovery } = trainer;
     const began = performance.now();
-    const position = this.#begin(work);
+    let position = this.#begin(work);
     const firstStep = trainer.steps - position.offset + 1;
     const log = new Log(work, trainer, position.offset, firstStep);
-    let step = firstStep - 1;
-    let stopped = false;
+    let end: { readonly stopped: boolean; readonly error: NonFiniteError | null };
+    this.#good.taken = false;
+    try {
+      for (let losses = -1; ;) {
+        recovery.attach(this.#companion);
+        try {
+          await recovery.begin();
+          end = await this.#steps(work, position, log, firstStep);
+          await recovery.finish();
+          break;
+        } catch (error) {
+          const { error: told, fromStep, toStep } = await recovery.recover(error);
+          if (told.final || told.losses === losses) throw told;
+          losses = told.losses;
+          const { offset } = position;
+          await work.onRecovered?.({ fromStep: fromStep - offset, toStep: toStep - offset });
+          position = this.#begin(work);
+        }
+      }
+    } finally {
+      recovery.detach();
+    }
+    return {
+      ...end,
+      firstStep,
+      steps: trainer.steps - position.offset,
+      losses: log.losses,
+      gradientNorms: log.gradientNorms,
+      validation: log.validation,
+      skippedUpdates: log.skippedUpdates,
+      seconds: (performance.now() - began) / 1000,
+      millisecondsPerStep: trainer.millisecondsPerStep,
+    };
+  }
+
+  /** The steps that are left. */
+  async #steps(
+    work: FitWork,
+    position: Position,
+    log: Log,
+    firstStep: number,
+  ): Promise<{ readonly stopped: boolean; readonly error: NonFiniteError | null }> {
+    const { training, steps, signal, stopOnNaN } = work;
+    const { trainer } = this;
+    const { recovery } = trainer;
+    const good = this.#good;
+    let step = trainer.steps - position.offset;
     let error = null as NonFiniteError | null;
     /** Batches of steps whose losses have not arrived. */
     const batches = new Map<number, Batch>();
@@ -162,9 +229,10 @@ export class CharacterTraining {
       for (const record of own) batches.delete(record.step);
       await log.report(bad ? own.slice(0, own.indexOf(bad) + 1) : own, bad ? null : validationLoss);
     };
-    if (stopOnNaN) await good.begin();
+    if (stopOnNaN && !good.taken) await good.begin();
     const validate = async (): Promise<number | null> => {
       const loss = await log.timed(() => this.#validate(work));
+      recovery.check();
       if (loss === null) return null;
       const schedule = isAdaptive(work.learningRate) ? work.learningRate : this.optimizer.adaptiveSchedule;
       if (Number.isFinite(loss)) schedule?.observe(loss);
@@ -178,20 +246,19 @@ export class CharacterTraining {
     }
     const hasEnded = (): boolean => error !== null;
     while (step < steps) {
+      recovery.check();
       const stopping = signal?.aborted ?? false;
       if (stopping) await report(await trainer.settle(), null);
       if (hasEnded()) break;
-      if (stopping && trainer.unreported === 0) {
-        stopped = true;
-        break;
-      }
+      if (stopping && trainer.unreported === 0) return { stopped: true, error };
       const batch = training.next();
       if (batch.reset) this.#resetState(true, training.batchSize);
       step++;
       const learningRate = work.learningRate === null ? null : learningRateAt('fit', work.learningRate, step);
       const validates = !stopping && log.validatesAfter(step);
+      const keeps = recovery.due;
       // Where losses are still on the device, a stop takes one more step, so that none is lost.
-      const flush = stopping || validates || step === steps;
+      const flush = stopping || validates || keeps || step === steps;
       const options = { flush, ...(learningRate !== null && { learningRate }) };
       if (stopOnNaN) await good.keep();
       const inputs = toBatch(batch);
@@ -200,22 +267,11 @@ export class CharacterTraining {
       const validationLoss = validates ? await validate() : null;
       await report(records, validationLoss);
       if (hasEnded()) break;
-      if (!stopping) continue;
-      stopped = step < steps;
-      break;
+      if (stopping) return { stopped: step < steps, error };
+      recovery.check();
+      if (keeps && trainer.unreported === 0) void recovery.keep();
     }
-    return {
-      stopped: stopped || error !== null,
-      error,
-      firstStep,
-      steps: step,
-      losses: log.losses,
-      gradientNorms: log.gradientNorms,
-      validation: log.validation,
-      skippedUpdates: log.skippedUpdates,
-      seconds: (performance.now() - began) / 1000,
-      millisecondsPerStep: trainer.millisecondsPerStep,
-    };
+    return { stopped: error !== null, error };
   }
 
   /** After a loss that is not finite: the last good weights, the optimizer and the state anew. */
@@ -270,22 +326,20 @@ export class CharacterTraining {
     return this.#position;
   }
 
-  /** Adds the training to a checkpoint: optimizer, step, place in the text, carried state. */
-  async capture(writer: CheckpointWriter): Promise<void> {
-    await this.trainer.capture(writer, () => {
-      const position = this.#position;
-      if (this.#resumption) {
-        const { schedule, ...rest } = this.#resumption;
-        return this.#describe(writer, rest, schedule);
-      }
-      if (!position) return new Map();
-      const { training, learningRate } = position.work;
-      const { batchSize, sequenceLength, fingerprint } = training;
-      const step = this.trainer.steps - position.offset;
-      const schedule = isAdaptive(learningRate) ? learningRate.state() : null;
-      const { validated } = position;
-      return this.#describe(writer, { step, batchSize, sequenceLength, fingerprint, validated }, schedule);
-    });
+  /** Adds the call to a checkpoint: its step, place in the text, carried state. */
+  capture(writer: CheckpointWriter): Map<string, Variable> {
+    const position = this.#position;
+    if (this.#resumption) {
+      const { schedule, ...rest } = this.#resumption;
+      return this.#describe(writer, rest, schedule);
+    }
+    if (!position) return new Map();
+    const { training, learningRate } = position.work;
+    const { batchSize, sequenceLength, fingerprint } = training;
+    const step = this.trainer.steps - position.offset;
+    const schedule = isAdaptive(learningRate) ? learningRate.state() : null;
+    const { validated } = position;
+    return this.#describe(writer, { step, batchSize, sequenceLength, fingerprint, validated }, schedule);
   }
 
   #describe(
@@ -300,12 +354,11 @@ export class CharacterTraining {
   }
 
   /**
-   * Takes the training's part of a checkpoint and checks it.
+   * Takes the call's part of a checkpoint and checks it.
    * @returns what carries it out; the next `run` then goes on where the saved one was
    */
-  prepareRestore(reader: CheckpointReader): () => Promise<void> {
-    const commit = this.trainer.prepareRestore(reader);
-    if (!reader.has('fit')) return commit;
+  prepareRestore(reader: CheckpointReader): () => void {
+    if (!reader.has('fit')) return () => undefined;
     const fit = reader.numbers('fit');
     const whole = (name: string, min: number): number => {
       const value = fit[name];
@@ -322,8 +375,7 @@ export class CharacterTraining {
     };
     const { variables } = this.#state(true, resumption.batchSize);
     const assignments = reader.variables('carried.', variables);
-    return async () => {
-      await commit();
+    return () => {
       assign(this.#executor, assignments);
       this.#resumption = resumption;
     };
@@ -426,8 +478,8 @@ class Log {
   async report(records: readonly StepRecord[], validationLoss: number | null): Promise<void> {
     for (const [index, record] of records.entries()) {
       const step = record.step - this.#offset;
-      // Left over from a call that failed.
-      if (step < this.#firstStep) continue;
+      // Left over from a call that failed, or made again after a loss.
+      if (step < this.#firstStep + this.losses.length) continue;
       this.losses.push(record.loss);
       this.gradientNorms.push(record.gradientNorm);
       if (record.skipped) this.skippedUpdates++;

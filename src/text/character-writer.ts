@@ -87,27 +87,34 @@ export class CharacterWriter {
   }
 
   /**
-   * Begins anew: every sample reads this prompt, but for its last token, with which {@link write} begins.
+   * Begins anew: every sample reads this prompt and what it has written already, but for the last token, with which
+   * {@link write} begins.
+   * @param written tokens [T,B] in parts
    * @param proceed called before each run; throws to stop
    */
-  async begin(prompt: Int32Array, proceed: () => void): Promise<void> {
+  async begin(prompt: Int32Array, written: readonly Int32Array[], proceed: () => void): Promise<void> {
     this.#state.reset(this.#executor);
-    this.#position = 0;
     const { samples } = this;
-    const given = prompt.subarray(0, -1);
-    for (let at = 0; at < given.length;) {
+    this.#position = written.reduce((sum, part) => sum + part.length / samples, 0);
+    const steps = prompt.length + this.#position - 1;
+    const tokens = new Int32Array((steps + 1) * samples);
+    prompt.forEach((token, t) => tokens.fill(token, t * samples, (t + 1) * samples));
+    let end = prompt.length * samples;
+    for (const part of written) {
+      tokens.set(part, end);
+      end += part.length;
+    }
+    for (let at = 0; at < steps;) {
       proceed();
-      const length = SIZES.findLast((size) => size <= given.length - at && size <= 64)!;
+      const length = SIZES.findLast((size) => size <= steps - at && size <= 64)!;
       const plan = await this.#plans.get({ length, writes: false, cuts: false });
       proceed();
-      const tokens = new Int32Array(length * samples);
-      for (let t = 0; t < length; t++) tokens.fill(given[at + t]!, t * samples, (t + 1) * samples);
-      await plan.run({ tokens });
+      await plan.run({ tokens: tokens.slice(at * samples, (at + length) * samples) });
       at += length;
       // Of a long prompt no more than this is in flight.
       if (length === 64) await this.#executor.synchronize();
     }
-    this.#executor.write(this.#token, new Int32Array(samples).fill(prompt.at(-1)!));
+    this.#executor.write(this.#token, tokens.slice(steps * samples));
   }
 
   /**

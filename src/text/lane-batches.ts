@@ -33,6 +33,7 @@ export class LaneBatches {
   readonly laneLength: number;
   readonly #tokens: Int32Array;
   #position = 0;
+  #fingerprint: number | null = null;
 
   /**
    * @param what names the text in messages
@@ -70,9 +71,12 @@ export class LaneBatches {
 
   /** A number that tells texts apart: FNV-1a over the tokens, as 32 bits. */
   get fingerprint(): number {
-    let hash = 0x811c9dc5;
-    for (const token of this.#tokens) hash = Math.imul(hash ^ token, 0x01000193);
-    return hash >>> 0;
+    if (this.#fingerprint === null) {
+      let hash = 0x811c9dc5;
+      for (const token of this.#tokens) hash = Math.imul(hash ^ token, 0x01000193);
+      this.#fingerprint = hash >>> 0;
+    }
+    return this.#fingerprint;
   }
 
   /** The next T steps of every lane; begins anew where less than T are left. */

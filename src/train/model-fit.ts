@@ -3,7 +3,7 @@ import { ArgumentError, type NonFiniteError } from '../graph/errors.js';
 import type { Executor } from '../graph/executor.js';
 import { checkFlag, checkNumber, checkOptions, checkSignal, checkWhole } from '../graph/options.js';
 import type { Variable } from '../graph/value.js';
-import type { Assignment, CheckpointReader, CheckpointWriter } from '../io/checkpoint.js';
+import { assign, type CheckpointReader, type CheckpointWriter } from '../io/checkpoint.js';
 import {
   checkDataset,
   checkFinite,
@@ -17,6 +17,7 @@ import { EarlyStopping, type EarlyStoppingOptions } from './early-stopping.js';
 import { GoodWeights } from './good-weights.js';
 import type { ExponentialMovingAverage } from './moving-average.js';
 import type { StepRecord } from './pacer.js';
+import type { Companion, RecoveredSteps } from './recovery.js';
 import type { Batch, Trainer } from './trainer.js';
 import { WeightSnapshot } from './weight-snapshot.js';
 
@@ -51,6 +52,11 @@ export interface FitCallbacks {
   readonly onBatchEnd?: (report: BatchReport) => void | Promise<void>;
   /** After each step: wait here for the page to breathe. */
   readonly yield?: () => void | Promise<void>;
+  /**
+   * When the device was lost and another has taken its place: the fit goes on from its last snapshot. What is made
+   * again is not told again. Steps are those of the model's trainer.
+   */
+  readonly onRecovered?: (steps: RecoveredSteps) => void | Promise<void>;
 }
 
 /** Options of `Model.fit`. */
@@ -150,7 +156,7 @@ interface Work {
 }
 
 /** Runs the fits of one model, one after another. */
-export class ModelFit {
+export class ModelFit implements Companion {
   readonly #parts: FitParts;
   readonly #good: GoodWeights;
   readonly #best: WeightSnapshot;
@@ -165,6 +171,8 @@ export class ModelFit {
   #callback: Promise<unknown> | null = null;
   /** Batches that nobody has been told of yet. */
   readonly #reports: BatchReport[] = [];
+  /** What callbacks have been told of: the last epoch begun, and ended, and the last step. */
+  #told = { epochBegin: 0, epochEnd: 0, step: 0 };
   #running = false;
   #error: NonFiniteError | null = null;
 
@@ -190,7 +198,7 @@ export class ModelFit {
     checkWhole('fit', 'seed', seed, 0);
     checkFlag('fit', 'stopOnNaN', stopOnNaN);
     checkSignal('fit', signal);
-    checkOptions('fit, callbacks', callbacks, ['onEpochBegin', 'onEpochEnd', 'onBatchEnd', 'yield']);
+    checkOptions('fit, callbacks', callbacks, CALLBACKS);
     const { training, validation } = divide(data, options);
     // A device's gates may swallow a NaN, so that no loss would tell of it.
     if (stopOnNaN) checkFinite('fit', training);
@@ -199,27 +207,42 @@ export class ModelFit {
     const columns = columnsOf(this.#parts.metrics, validation !== null);
     const early = options.earlyStopping ? new EarlyStopping(options.earlyStopping, columns) : null;
     const settings: Settings = { batchSize, seed, shuffle: shuffle ? 1 : 0, samples };
-    const state = this.#begin(settings, training, columns, early);
+    const begin = (): FitState => this.#begin(settings, training, columns, early);
+    let state = begin();
     const batches = Math.ceil(samples / batchSize);
     const work: Work = { data: training, validation, epochs, batches, stopOnNaN, callbacks, signal };
+    const { recovery } = this.#parts.trainer;
     this.#pending.clear();
     this.#reports.length = 0;
     this.#callback = null;
     this.#error = null;
-    let stopped: FitHistory['stopped'] = null;
+    this.#told = { epochBegin: state.epoch + (state.batch > 0 ? 1 : 0), epochEnd: state.epoch, step: 0 };
+    let stopped: FitHistory['stopped'];
     this.#running = true;
     try {
-      if (stopOnNaN && !this.#good.taken) await this.#good.begin();
-      if (early?.exhausted) stopped = 'earlyStopping';
-      while (stopped === null && state.epoch < epochs) stopped = await this.#epoch(state, work, early);
-      if (stopped !== 'signal' && stopped !== 'nonFinite' && early?.restoreBest) await this.#best.restore();
-      await this.#tell(callbacks);
+      for (let losses = -1; ;) {
+        recovery.attach(this);
+        try {
+          stopped = await this.#run(state, work, early);
+          await recovery.finish();
+          break;
+        } catch (error) {
+          const { error: told, fromStep, toStep } = await recovery.recover(error);
+          if (told.final || told.losses === losses) throw told;
+          losses = told.losses;
+          this.#pending.clear();
+          this.#error = null;
+          state = begin();
+          await callbacks.onRecovered?.({ fromStep, toStep });
+        }
+      }
     } catch (error) {
       // What it kept to come back to goes with it.
       this.#good.dispose();
       throw error;
     } finally {
       this.#running = false;
+      recovery.detach();
       for (const waiting of this.#waiting.splice(0)) await waiting();
     }
     return {
@@ -232,6 +255,18 @@ export class ModelFit {
     };
   }
 
+  /** All epochs that are left, and the weights to end with. */
+  async #run(state: FitState, work: Work, early: EarlyStopping | null): Promise<FitHistory['stopped']> {
+    const { callbacks, epochs, stopOnNaN } = work;
+    let stopped: FitHistory['stopped'] = early?.exhausted ? 'earlyStopping' : null;
+    await this.#parts.trainer.recovery.begin();
+    if (stopOnNaN && !this.#good.taken) await this.#good.begin();
+    while (stopped === null && state.epoch < epochs) stopped = await this.#epoch(state, work, early);
+    if (stopped !== 'signal' && stopped !== 'nonFinite' && early?.restoreBest) await this.#best.restore();
+    await this.#tell(callbacks);
+    return stopped;
+  }
+
   /** The state of a new fit, or the restored one if it is this fit's. */
   #begin(
     settings: Settings,
@@ -239,7 +274,8 @@ export class ModelFit {
     columns: readonly string[],
     early: EarlyStopping | null,
   ): FitState {
-    const fingerprint = (): number => fingerprintOf([data.x, data.y]);
+    let known: number | undefined;
+    const fingerprint = (): number => (known ??= fingerprintOf([data.x, data.y]));
     const restored = this.#state?.restored ? this.#state : null;
     if (!restored) {
       this.#good.taken = false;
@@ -287,15 +323,21 @@ export class ModelFit {
   async #epoch(state: FitState, work: Work, early: EarlyStopping | null): Promise<FitHistory['stopped']> {
     const { callbacks, validation, signal, stopOnNaN } = work;
     const { trainer, evaluate } = this.#parts;
+    const { recovery } = trainer;
     if (signal?.aborted) return 'signal';
     await this.#serve(callbacks);
-    if (state.batch === 0) await this.#call(() => callbacks.onEpochBegin?.(state.epoch + 1));
+    const epoch = state.epoch + 1;
+    if (this.#told.epochBegin < epoch) {
+      this.#told.epochBegin = epoch;
+      await this.#call(() => callbacks.onEpochBegin?.(epoch));
+    }
     const stopped = await this.#batches(state, work);
     if (stopped) return stopped;
     const measured: Record<string, number> = {};
     for (const [name, sum] of Object.entries(state.sums)) measured[name] = sum / state.weight;
     if (validation) {
       const results = await evaluate(validation, state.settings.batchSize, signal);
+      recovery.check();
       if (!results) return 'signal';
       for (const [name, value] of Object.entries(results)) measured[validationName(name)] = value;
     }
@@ -316,7 +358,11 @@ export class ModelFit {
     const verdict = early?.observe(state.epoch, measured[early.monitor]!);
     if (verdict === 'best' && early?.restoreBest) await this.#best.take();
     trainer.optimizer.adaptiveSchedule?.observe(validationLoss);
-    await this.#call(() => callbacks.onEpochEnd?.(state.epoch, { ...measured }));
+    if (this.#told.epochEnd < epoch) {
+      this.#told.epochEnd = epoch;
+      await this.#call(() => callbacks.onEpochEnd?.(epoch, { ...measured }));
+    }
+    recovery.check();
     return verdict === 'stop' ? 'earlyStopping' : null;
   }
 
@@ -340,7 +386,8 @@ export class ModelFit {
       }
       if (work.stopOnNaN) await this.#good.keep();
       // Where losses are still on the device, another step of the same plan brings them.
-      flush ||= lastOfItsPlan(state, trainer, batches);
+      const keeps = trainer.recovery.due;
+      flush ||= keeps || lastOfItsPlan(state, trainer, batches);
       const indices = order.subarray(state.batch * batchSize, (state.batch + 1) * batchSize);
       const { step, records } = await trainer.step(toBatch(data, indices), { flush });
       state.batch++;
@@ -348,6 +395,8 @@ export class ModelFit {
       await this.#report(state, work, records);
       if (this.#error) return 'nonFinite';
       await this.#call(() => callbacks.yield?.());
+      trainer.recovery.check();
+      if (keeps && trainer.unreported === 0) void trainer.recovery.keep();
     }
     return null;
   }
@@ -377,7 +426,10 @@ export class ModelFit {
         state.sums[name] = (state.sums[name] ?? 0) + size * value;
       }
       const epoch = state.epoch + 1;
-      this.#reports.push({ epoch, batch, batches, step, loss, gradientNorm, skipped, metrics });
+      if (step > this.#told.step) {
+        this.#told.step = step;
+        this.#reports.push({ epoch, batch, batches, step, loss, gradientNorm, skipped, metrics });
+      }
       if (Number.isFinite(loss)) this.#good.confirm(step);
       if (!stopOnNaN || Number.isFinite(loss)) continue;
       // Before anyone is told, who might save what there is.
@@ -466,9 +518,12 @@ export class ModelFit {
     );
   }
 
-  /** Takes the fit's part of a checkpoint and checks it; the next `run` goes on where the saved one was. */
-  prepareRestore(reader: CheckpointReader): Assignment[] {
-    if (!reader.has('fit')) return [];
+  /**
+   * Takes the fit's part of a checkpoint and checks it.
+   * @returns what carries it out; the next `run` then goes on where the saved one was
+   */
+  prepareRestore(reader: CheckpointReader): () => void {
+    if (!reader.has('fit')) return () => undefined;
     const fit = reader.numbers('fit');
     const whole = (source: Record<string, number>, name: string, min = 0): number => {
       const value = source[name];
@@ -504,7 +559,7 @@ export class ModelFit {
       reader.fail('sum', `of ${names.join(' or ')} is missing`);
     }
     const fingerprint = whole(fit, 'fingerprint');
-    this.#state = {
+    const state: FitState = {
       settings,
       fingerprint: () => fingerprint,
       epoch,
@@ -519,11 +574,21 @@ export class ModelFit {
       },
       restored: true,
     };
-    return [['good.', this.#good] as const, ['best.', this.#best] as const].flatMap(([prefix, snapshot]) => {
-      if (reader.names(prefix).length === 0) return [];
-      snapshot.taken = true;
-      return reader.variables(prefix, snapshot.variables);
+    const snapshots = [
+      ['good.', this.#good],
+      ['best.', this.#best],
+    ] as const;
+    const found = snapshots.map(([prefix, snapshot]) => {
+      const taken = reader.names(prefix).length > 0;
+      return { snapshot, assignments: taken ? reader.variables(prefix, snapshot.variables) : null };
     });
+    return () => {
+      this.#state = state;
+      for (const { snapshot, assignments } of found) {
+        snapshot.taken = assignments !== null;
+        if (assignments) assign(this.#parts.executor, assignments);
+      }
+    };
   }
 
   /** Frees the snapshots. */
@@ -532,6 +597,8 @@ export class ModelFit {
     this.#best.dispose();
   }
 }
+
+const CALLBACKS = ['onEpochBegin', 'onEpochEnd', 'onBatchEnd', 'yield', 'onRecovered'];
 
 const OPTIONS = [
   'epochs',

@@ -6,7 +6,7 @@ import { checkChoice, checkFlag, checkObject, checkOptions, checkWhole, nameOf }
 import { PlanCache } from '../graph/plan-cache.js';
 import { checkShape, formatShape, type Shape } from '../graph/shape.js';
 import { DTYPES, Value, type DType } from '../graph/value.js';
-import { assign, CheckpointReader, checkSavable, CheckpointWriter } from '../io/checkpoint.js';
+import { CheckpointReader, checkSavable, CheckpointWriter } from '../io/checkpoint.js';
 import { parseSafetensors, writeSafetensors } from '../io/safetensors.js';
 import { ForwardContext } from '../nn/context.js';
 import { Module, type TensorData } from '../nn/module.js';
@@ -213,7 +213,7 @@ export class Model {
     const { batchSize = 32 } = options;
     checkWhole('evaluate', 'batchSize', batchSize, 1);
     checkDataset('evaluate', data);
-    return (await this.#evaluate(data, batchSize))!;
+    return (await this.trainer.recovery.attempt(() => this.#evaluate(data, batchSize)))!;
   }
 
   /** `null` when the signal ended it. */
@@ -243,6 +243,10 @@ export class Model {
     const { batchSize = 32 } = options;
     checkWhole('predict', 'batchSize', batchSize, 1);
     checkTensor('predict, x', x);
+    return this.trainer.recovery.attempt(() => this.#predictAll(x, batchSize));
+  }
+
+  async #predictAll(x: TensorData, batchSize: number): Promise<TensorData> {
     const { sequences } = this.#layoutOf(x);
     const samples = x.shape[0]!;
     const parts: TensorData[] = [];
@@ -364,7 +368,7 @@ export class Model {
    */
   async save(): Promise<Uint8Array> {
     this.#checkAlive();
-    const state = await this.network.state(this.executor);
+    const state = await this.trainer.recovery.attempt(() => this.network.state(this.executor));
     for (const [name, { data }] of state) checkSavable(`${this.#name}, parameter "${name}"`, data);
     return writeSafetensors(state);
   }
@@ -389,10 +393,12 @@ export class Model {
     this.#checkAlive();
     const capture = async (): Promise<Uint8Array> => {
       const writer = new CheckpointWriter(CHECKPOINT_KIND);
-      await this.trainer.capture(writer, () => this.#fit?.capture(writer) ?? new Map());
+      await this.trainer.capture(writer, (into) => this.#fit?.capture(into) ?? new Map());
       return writer.toBytes();
     };
-    return this.#fitting && this.#fit ? this.#fit.atBoundary(capture) : capture();
+    return this.trainer.recovery.attempt(() =>
+      this.#fitting && this.#fit ? this.#fit.atBoundary(capture) : capture(),
+    );
   }
 
   /**
@@ -413,10 +419,10 @@ export class Model {
     const reader = new CheckpointReader(bytes, CHECKPOINT_KIND);
     const commit = this.trainer.prepareRestore(reader);
     const fit = this.#createFit();
-    const assignments = fit.prepareRestore(reader);
+    const commitFit = fit.prepareRestore(reader);
     reader.finish();
     await commit();
-    assign(this.executor, assignments);
+    commitFit();
     this.#fit?.dispose();
     this.#fit = fit;
   }

@@ -107,6 +107,15 @@ export class ExponentialMovingAverage {
     });
     await plan.run();
     this.#swapped = !this.#swapped;
+    // No step will bring them back when the device is lost.
+    if (this.executor.snapshotPeriod !== undefined) {
+      await this.executor.snapshot([...this.#parameters, ...this.#averages]);
+    }
+  }
+
+  /** @internal Weights and averages have been restored to their own places. */
+  restored(): void {
+    this.#swapped = false;
   }
 
   /** Runs `work`, such as an evaluation or a saving, with the averages in the model. */

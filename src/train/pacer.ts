@@ -23,9 +23,6 @@ const MAX_INTERVAL = 16;
 /** Plans with steps that nobody has read, at most: fewer than are kept. */
 const MAX_PLANS = 8;
 
-/** In place of the number of a step that nobody wants to hear of. */
-const FORGOTTEN = 0;
-
 /** What the steps of a plan have left, on its way. */
 type Reading = readonly [plan: Plan, history: Promise<RunResult['history']>, steps: readonly number[]];
 
@@ -55,8 +52,13 @@ export class Pacer {
 
   /** Steps whose records have not been taken yet. */
   get unreported(): number {
-    let count = this.#records.length + this.#arriving;
-    for (const steps of this.#unread.values()) count += steps.filter((step) => step !== FORGOTTEN).length;
+    return this.#records.length + this.underway;
+  }
+
+  /** Steps whose numbers have not arrived yet. */
+  get underway(): number {
+    let count = this.#arriving;
+    for (const steps of this.#unread.values()) count += steps.length;
     return count;
   }
 
@@ -67,11 +69,17 @@ export class Pacer {
     return records;
   }
 
-  /** Lets all steps so far go unreported: those that a restored checkpoint has undone. */
-  async forget(): Promise<void> {
-    await this.settle();
-    this.#records = [];
-    for (const steps of this.#unread.values()) steps.fill(FORGOTTEN);
+  /**
+   * Lets steps go unreported that a restored state has undone.
+   * @param after those later than this
+   */
+  async forget(after: number): Promise<void> {
+    // Whether their numbers arrive or their device is lost, nobody wants them.
+    await this.settle().catch(() => undefined);
+    this.#records = this.#records.filter(({ step }) => step <= after);
+    // Numbers that are still on a device are older than those of the next steps, and go unread.
+    this.#unread.clear();
+    this.#sinceReading = 0;
   }
 
   /** Resolves when the reading under way has arrived. */
@@ -161,7 +169,6 @@ export class Pacer {
     // The newest is last; should a history have dropped its oldest numbers, those steps go unreported.
     const known = steps.slice(Math.max(0, steps.length - losses.length));
     known.forEach((step, i) => {
-      if (step === FORGOTTEN) return;
       const at = (numbers: ArrayLike<number>): number => numbers[numbers.length - known.length + i]!;
       const gradientNorm = at(norms);
       const scalars = Object.fromEntries(

@@ -18,6 +18,7 @@ import { differentiateLoss } from './differentiate-loss.js';
 import { GradientAccumulator } from './gradient-accumulator.js';
 import { ExponentialMovingAverage } from './moving-average.js';
 import { Pacer, type StepRecord } from './pacer.js';
+import { Recovery, type Companion, type Rates } from './recovery.js';
 
 /** Shape and type of one input of a batch. */
 export interface BatchSpec {
@@ -125,6 +126,8 @@ export class Trainer {
   readonly #record: TrainerOptions['record'];
   readonly #plans: PlanCache<Key>;
   readonly #pacer = new Pacer();
+  /** @internal */
+  readonly recovery: Recovery;
   /** Which plans want a dropout seed, by key. */
   readonly #seeded = new Set<string>();
   #seed: number;
@@ -198,6 +201,23 @@ export class Trainer {
       name,
       record: (graph, key) => this.#recordPlan(graph, key),
     });
+    const rates = (): Rates => [this.optimizer.learningRate, this.#clipNorm, this.#clipValue];
+    const setRates = ([learningRate, ...clips]: Rates): void => {
+      this.optimizer.resume(learningRate);
+      [this.#clipNorm, this.#clipValue] = clips;
+    };
+    this.recovery = new Recovery({
+      executor,
+      gather: (writer, more, keep) => this.#gather(writer, more, keep),
+      prepareRestore: (reader) => this.#prepareRestore(reader),
+      steps: () => this.#steps,
+      get rates() {
+        return rates();
+      },
+      set rates(values) {
+        setRates(values);
+      },
+    });
   }
 
   /** Gradients are scaled down to this global norm; 0 is no clipping. May be changed between steps. */
@@ -258,43 +278,76 @@ export class Trainer {
    * Trains on one batch. Steps take effect in the order of their calls. Where the norm of the gradients is not
    * finite the update is skipped, and the record says so; whether a loss that is not finite ends the training is
    * the caller's to decide: {@link gradientNorms} names the gradient to blame.
+   *
+   * Where the executor may lose its device, the training is kept on the host every so often (its
+   * {@link Executor.snapshotPeriod}), in as much memory as its variables have. When the device is lost, this throws:
+   * the trainer is then as it was after the step that the error names, and goes on from there when it is given the
+   * batches after that step again. Losses up to that step have all been reported.
    * @throws ShapeError when an input does not fit; nothing has changed then
+   * @throws DeviceLostError when the device was lost, with the step that the trainer has gone back to
    */
-  async step(batch: Batch, options: StepOptions = {}): Promise<StepResult> {
+  step(batch: Batch, options: StepOptions = {}): Promise<StepResult> {
+    return this.#orBack(() => this.#step(batch, options));
+  }
+
+  async #step(batch: Batch, options: StepOptions): Promise<StepResult> {
+    const { recovery } = this;
     const inputs = this.#describe(batch);
     const { step, arrival } = await this.#enqueue(async () => {
+      recovery.check();
       const step = this.#steps + 1;
       const updates = step % this.accumulate === 0;
       const key: Key = { mode: updates ? 'update' : 'accumulate', inputs };
       const plan = await this.#plans.get(key);
       this.#checkAlive();
       this.#checkWeightsInPlace('trained');
+      await recovery.begin();
       this.optimizer.prepare(Math.ceil(step / this.accumulate), options.learningRate);
-      const { arrival } = await this.#pacer.run(plan, this.#feeds(batch, key, step), step, options);
+      const keeps = recovery.due && !recovery.accompanied;
+      const flush = keeps || options.flush === true;
+      const feeds = this.#feeds(batch, key, step);
+      const { arrival } = await this.#pacer.run(plan, feeds, step, { ...options, flush });
       this.#steps = step;
       if (updates) await this.#average?.update();
+      if (keeps) {
+        await arrival;
+        // What has not arrived would never be reported after a return to this step.
+        if (this.#pacer.underway === 0) void recovery.keep();
+      }
       return { step, arrival };
     });
     const { outputs } = await arrival;
     return { step, records: this.#pacer.takeRecords(), outputs };
   }
 
+  /** Does its work; when the device is lost, goes back and tells, unless a loop of its own does. */
+  async #orBack<R>(work: () => Promise<R>): Promise<R> {
+    try {
+      return await work();
+    } catch (error) {
+      throw this.recovery.accompanied ? error : (await this.recovery.recover(error)).error;
+    }
+  }
+
   /**
    * Waits for the losses that are under way and gives them. Those of later steps come with the next
    * `step`; see {@link unreported}.
    */
-  async settle(): Promise<readonly StepRecord[]> {
+  settle(): Promise<readonly StepRecord[]> {
     this.#checkAlive();
-    await this.#queue;
-    await this.#pacer.settle();
-    return this.#pacer.takeRecords();
+    return this.#orBack(async () => {
+      await this.#queue;
+      await this.#pacer.settle();
+      return this.#pacer.takeRecords();
+    });
   }
 
   /** The loss of one batch, without dropout and without learning. */
-  async evaluate(
-    batch: Batch,
-    options: { readonly read?: readonly string[] } = {},
-  ): Promise<EvaluationResult> {
+  evaluate(batch: Batch, options: { readonly read?: readonly string[] } = {}): Promise<EvaluationResult> {
+    return this.#orBack(() => this.#evaluate(batch, options));
+  }
+
+  async #evaluate(batch: Batch, options: { readonly read?: readonly string[] }): Promise<EvaluationResult> {
     const key: Key = { mode: 'evaluate', inputs: this.#describe(batch) };
     const read = [...new Set(['loss', ...(options.read ?? [])])];
     const { arrival } = await this.#enqueue(async () => {
@@ -347,9 +400,11 @@ export class Trainer {
    * @throws NonFiniteError where it would hold a number that is not finite: nothing good is written over then
    */
   async checkpoint(): Promise<Uint8Array> {
-    const writer = new CheckpointWriter(CHECKPOINT_KIND);
-    await this.capture(writer);
-    return writer.toBytes();
+    return this.recovery.attempt(async () => {
+      const writer = new CheckpointWriter(CHECKPOINT_KIND);
+      await this.capture(writer);
+      return writer.toBytes();
+    });
   }
 
   /**
@@ -369,23 +424,29 @@ export class Trainer {
    * Adds this trainer to a checkpoint of something larger.
    * @param more called at the step boundary that is saved: may add fields, and gives further variables by full name
    */
-  async capture(writer: CheckpointWriter, more?: () => ReadonlyMap<string, Variable>): Promise<void> {
+  async capture(writer: CheckpointWriter, more?: Companion['capture']): Promise<void> {
     const { reading } = await this.#enqueue(() => {
       this.#checkAlive();
       this.#checkWeightsInPlace('saved');
-      const { optimizer } = this;
-      writer.field('step', this.#steps);
-      writer.field('seed', this.#seed);
-      writer.field('clipNorm', this.#clipNorm);
-      writer.field('clipValue', this.#clipValue);
-      writer.field('accumulate', this.accumulate);
-      writer.field('optimizer', this.optimizerState.description);
-      writer.field('learningRate', optimizer.learningRate);
-      if (optimizer.adaptiveSchedule) writer.field('schedule', optimizer.adaptiveSchedule.state());
-      const all = new Map([...this.#variables(), ...(more?.() ?? [])]);
-      return Promise.resolve({ reading: writer.variables(this.executor, '', all) });
+      // Values that the device may be given again must not hide that numbers of their steps have not arrived.
+      return Promise.resolve({ reading: this.#gather(writer, more, this.#pacer.underway === 0) });
     });
     await reading;
+  }
+
+  /** Adds the present state; asks for the variables at once. */
+  #gather(writer: CheckpointWriter, more: Companion['capture'] | undefined, keep: boolean): Promise<void> {
+    const { optimizer } = this;
+    writer.field('step', this.#steps);
+    writer.field('seed', this.#seed);
+    writer.field('clipNorm', this.#clipNorm);
+    writer.field('clipValue', this.#clipValue);
+    writer.field('accumulate', this.accumulate);
+    writer.field('optimizer', this.optimizerState.description);
+    writer.field('learningRate', optimizer.learningRate);
+    if (optimizer.adaptiveSchedule) writer.field('schedule', optimizer.adaptiveSchedule.state());
+    const all = new Map([...this.#variables(), ...(more?.(writer) ?? [])]);
+    return writer.variables(this.executor, all, keep);
   }
 
   /**
@@ -393,6 +454,14 @@ export class Trainer {
    * @returns what carries it out, once all other parts have been found to fit too
    */
   prepareRestore(reader: CheckpointReader): () => Promise<void> {
+    const commit = this.#prepareRestore(reader);
+    return async () => {
+      await commit(0);
+      this.recovery.forget();
+    };
+  }
+
+  #prepareRestore(reader: CheckpointReader): (after: number) => Promise<void> {
     this.#checkAlive();
     const { optimizer, optimizerState } = this;
     const description = reader.text('optimizer');
@@ -415,11 +484,12 @@ export class Trainer {
     const scheduleState = schedule && reader.numbers('schedule');
     const assignments: Assignment[] = reader.variables('', this.#variables());
     if (schedule && scheduleState) checkScheduleState(schedule, scheduleState);
-    return () =>
+    return (after) =>
       this.#enqueue(async () => {
-        await this.#pacer.forget();
+        await this.#pacer.forget(after);
         this.#checkAlive();
         assign(this.executor, assignments);
+        this.#average?.restored();
         this.#steps = step;
         this.#seed = seed;
         this.#clipNorm = clipNorm;
@@ -449,6 +519,7 @@ export class Trainer {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    this.recovery.forget();
     this.#plans.dispose();
     if (this.executor.disposed) return;
     this.executor.release(this.optimizerState.variables.values());
@@ -506,10 +577,8 @@ export class Trainer {
       feeds['dropoutSeed'] = threefry2x32(words, [step, 0])[0] | 0;
     }
     if (key.mode !== 'update') return feeds;
-    feeds['learningRate'] = this.optimizer.learningRate;
-    feeds['clipNorm'] = this.#clipNorm;
-    feeds['clipValue'] = this.#clipValue;
-    return feeds;
+    const [learningRate, clipNorm, clipValue] = this.recovery.ratesOf(step);
+    return { ...feeds, learningRate, clipNorm, clipValue };
   }
 
   #recordPlan(graph: Graph, key: Key): void {

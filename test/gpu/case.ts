@@ -1,5 +1,6 @@
 /** What a GPU test is: a named function that throws when the GPU is wrong, free of any test framework. */
 import type { CpuExecutor } from '../../src/cpu/executor.js';
+import type { DeviceOptions } from '../../src/gpu/device.js';
 import type { GpuExecutor } from '../../src/gpu/executor.js';
 
 /** What a case works with. */
@@ -10,6 +11,14 @@ export interface GpuContext {
   readonly reference: () => CpuExecutor;
 }
 
+/** And what it may open itself. */
+export interface CaseContext extends GpuContext {
+  /** Opens another executor on the adapter under test, for this case alone. */
+  readonly open: (options?: DeviceOptions) => Promise<GpuExecutor>;
+  /** Where adapters come from; what goes wrong on its devices is the case's fault. */
+  readonly gpu: GPU;
+}
+
 /**
  * One GPU test. Cases run in a browser page, in Node and in other runtimes, so a case uses nothing but
  * the library, its context and `test/support`.
@@ -18,7 +27,7 @@ export interface GpuCase {
   /** Unique within its file. */
   readonly name: string;
   /** Throws when something is wrong; the message is shown whole. */
-  run(context: GpuContext): Promise<void> | void;
+  run(context: CaseContext): Promise<void> | void;
 }
 
 /** What each file of `test/gpu/cases/` exports. */

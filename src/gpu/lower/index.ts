@@ -153,6 +153,7 @@ export function lowerGraph(
       inputs,
       outputs: new Map(outputs),
       variables: [...context.variables.values()],
+      read: [...graph.reads.keys()],
       updated,
     },
     groups: context.groups,

@@ -62,6 +62,7 @@ function writing(writers: readonly Writer[], count: { lowered: number }): (decis
       inputs: new Map(),
       outputs: new Map([['y', { view: y, dtype: 'float32', size: 70, history: false }]]),
       variables: [],
+      read: [],
       updated: [],
     };
   };

@@ -39,13 +39,25 @@ export class CaseRunner {
     const suite = await this.#suiteOf(file);
     suite.errors.length = 0;
     const problems: string[] = [];
+    const gpu = this.#watched(suite.errors);
+    const opened: GpuExecutor[] = [];
     try {
       await found[0]!.run({
         executor: suite.executor,
+        gpu,
+        open: async (options) => {
+          const executor = await GpuExecutor.create({ gpu, ...options });
+          opened.push(executor);
+          return executor;
+        },
         reference: () => new CpuExecutor({ precision: 'float64' }),
       });
     } catch (error) {
       problems.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
+    }
+    for (const executor of opened) {
+      if (!executor.disposed) await executor.synchronize().catch(() => undefined);
+      executor.dispose();
     }
     await settle(suite.device);
     problems.push(...suite.errors);
@@ -60,19 +72,44 @@ export class CaseRunner {
   async #suiteOf(file: string): Promise<Suite> {
     if (this.#suite?.file === file && !this.#suite.executor.disposed) return this.#suite;
     this.#endSuite();
-    const executor = await GpuExecutor.create({ gpu: this.#gpu });
     const errors: string[] = [];
-    const device = executor.device;
-    device.addEventListener('uncapturederror', (event) => {
-      // Kept out of the console: it is reported as the failure of a case.
-      event.preventDefault();
-      errors.push(`uncaptured GPU error: ${event.error.message}`);
-    });
+    // A device that is lost is a fault here, and no other takes its place.
+    const executor = await GpuExecutor.create({ gpu: this.#watched(errors), recovery: false });
+    const { device } = executor;
     void device.lost.then(({ reason, message }) => {
       if (reason !== 'destroyed') errors.push(`the device was lost (${reason}): ${message}`);
     });
     this.#suite = { file, executor, device, errors };
     return this.#suite;
+  }
+
+  /** The same adapters, whose devices lay errors that no error scope caught into this list. */
+  #watched(errors: string[]): GPU {
+    const gpu = this.#gpu;
+    const requestDevice = async (
+      adapter: GPUAdapter,
+      descriptor?: GPUDeviceDescriptor,
+    ): Promise<GPUDevice> => {
+      const device = await adapter.requestDevice(descriptor);
+      device.addEventListener('uncapturederror', (event) => {
+        // Kept out of the console: it is reported as the failure of a case.
+        event.preventDefault();
+        errors.push(`uncaptured GPU error: ${event.error.message}`);
+      });
+      return device;
+    };
+    const requestAdapter = async (options?: GPURequestAdapterOptions): Promise<unknown> => {
+      const adapter = await gpu?.requestAdapter(options);
+      if (!adapter) return null;
+      const { limits, features, info } = adapter;
+      return {
+        limits,
+        features,
+        info,
+        requestDevice: (descriptor?: GPUDeviceDescriptor) => requestDevice(adapter, descriptor),
+      };
+    };
+    return { requestAdapter } as unknown as GPU;
   }
 
   #endSuite(): void {

@@ -28,8 +28,9 @@ interface Life {
   file: Uint8Array | null;
 }
 
+/** Without snapshots, which need memory that a training can do without. */
 async function begin(device = new SimulatedDevice()): Promise<Life> {
-  const executor = await GpuExecutor.create({ device: device as unknown as GPUDevice });
+  const executor = await GpuExecutor.create({ device: device as unknown as GPUDevice, recovery: false });
   const sizes = { cell: 'lstm', hiddenSize: 4, embeddingSize: 2, seed: 1 } as const;
   return { device, executor, model: CharacterModel.create({ executor, text: TEXT, ...sizes }), file: null };
 }
@@ -112,6 +113,28 @@ describe.each<AllocationFault>(['scope', 'throws', 'invalid'])('an allocation th
     expect([...device.live].map(({ label }) => label)).toEqual([]);
     expect(device.uncaptured).toEqual([]);
   }, 60_000);
+});
+
+it('goes on without the snapshots that there is no memory for', async () => {
+  const device = new SimulatedDevice();
+  const recovery = { snapshotPeriod: 0 };
+  const executor = await GpuExecutor.create({ device: device as unknown as GPUDevice, recovery });
+  const model = CharacterModel.create({ executor, text: TEXT, hiddenSize: 4, embeddingSize: 2 });
+  await model.fit(TEXT, FIT);
+  device.allocations = 0;
+  await model.fit(TEXT, FIT);
+  const { allocations } = device;
+  expect(allocations).toBeGreaterThan(0);
+  for (let at = 1; at <= allocations; at++) {
+    device.allocations = 0;
+    device.failing = { at, fault: 'scope' };
+    await expect(model.fit(TEXT, FIT), `allocation ${at}`).resolves.toMatchObject({ steps: 2 });
+  }
+  device.failing = { at: 0, fault: 'scope' };
+  model.dispose();
+  executor.dispose();
+  expect([...device.live]).toEqual([]);
+  expect(device.uncaptured).toEqual([]);
 });
 
 describe('memory of the host', () => {

@@ -78,5 +78,8 @@ export function backwardStepsAtOnce({ P, Q, kernels }: Layout, rows: TileRows, f
 
 /** @param iterations in one step what the loops of an invocation count for, `flops` those of all */
 function stepsAtOnce(iterations: number, flops: number): number {
-  return Math.max(1, Math.min(Math.floor((MAX_ITERATIONS - 1) / (1 + iterations)), Math.floor(LONGEST_DISPATCH / flops)));
+  return Math.max(
+    1,
+    Math.min(Math.floor((MAX_ITERATIONS - 1) / (1 + iterations)), Math.floor(LONGEST_DISPATCH / flops)),
+  );
 }
