@@ -28,19 +28,19 @@ const IMPORTS: readonly Import[] = [
     title: 'CharacterModel that trains and writes on WebGPU',
     names: ['CharacterModel', 'createExecutor'],
     later: [GPU, ...OPTIMIZER, 'gpu/lower/generate.js'],
-    limit: 101,
+    limit: 104,
   },
   {
     title: 'Model, LSTM, Adam: training on WebGPU',
     names: ['Model', ...TRAINING],
     later: [GPU, ...OPTIMIZER],
-    limit: 91,
+    limit: 94,
   },
   {
     title: 'Trainer, LSTM, Adam: training on WebGPU',
     names: ['Trainer', ...TRAINING],
     later: [GPU, ...OPTIMIZER],
-    limit: 84,
+    limit: 86.5,
   },
   {
     title: 'Trainer, LSTM, Adam: training on the CPU',
@@ -53,7 +53,7 @@ const IMPORTS: readonly Import[] = [
 
 /** The files with everything, under `dist/`; the limits keep them from growing until they are what they should be. */
 const FILES = [
-  { file: 'webgpu-rnn.min.js', limit: 140, aim: 45 },
+  { file: 'webgpu-rnn.min.js', limit: 143, aim: 45 },
   { file: 'inference.min.js', limit: 12, aim: 20 },
 ];
 
