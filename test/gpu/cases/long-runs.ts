@@ -272,10 +272,11 @@ const generating: GpuCase = {
 };
 
 const measuring: GpuCase = {
-  name: '400 evaluations and predictions',
+  name: '600 evaluations and predictions',
   run: (context) =>
     watched(context, async (executor, watch) => {
-      const [WARM_UP, ROUNDS] = [200, 400];
+      // Until some 600 rounds the engine's compiler adds 300 bytes a round; after that 10 to 20 are left.
+      const [WARM_UP, ROUNDS] = [600, 600];
       const model = createModel(executor);
       const round = async (): Promise<string> => {
         const { loss } = await model.evaluate(SAMPLES, { batchSize: 4 });
@@ -290,7 +291,7 @@ const measuring: GpuCase = {
       for (let i = 1; i <= ROUNDS; i++) {
         const now = await round();
         check(now === first, `round ${i} gives ${now}, the first ${first}`);
-        if (i % 50 === 0) await heap.measure(i);
+        if (i % 75 === 0) await heap.measure(i);
       }
       const others = Object.keys(watch.created).filter((kind) => !OF_A_STEP.includes(kind));
       check(others.length === 0, `measuring has made ${JSON.stringify(watch.created)}`);
@@ -300,7 +301,7 @@ const measuring: GpuCase = {
         `memory was ${JSON.stringify(before)}, is ${JSON.stringify(after)}`,
       );
       // Four runs with a reading each.
-      checkSlope(heap, 'evaluating and predicting', 'round', 512);
+      checkSlope(heap, 'evaluating and predicting', 'round', 96);
       model.dispose();
     }),
 };
