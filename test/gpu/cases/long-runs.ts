@@ -17,7 +17,7 @@ import { HeapSlope } from '../long-runs/heap.js';
 import { watchDevice, type DeviceWatch } from '../long-runs/watched-device.js';
 
 /** What a step may leave on the heap: less than an object that could be kept, and more than browsers need themselves. */
-const BYTES_PER_STEP = 32;
+const BYTES_PER_STEP = 64;
 
 /** Objects that a step may make on the device. */
 const OF_A_STEP = ['CommandBuffer', 'CommandEncoder', 'ComputePass'];
