@@ -45,10 +45,16 @@ export class GpuExecutor implements Executor {
     this.#options = options;
     this.#tuning = tuning;
     const checkUsable = (): void => this.#keeper.checkUsable();
+    let before: DeviceSession | undefined;
     this.#keeper = new SessionKeeper(opened, {
       options: recovery || {},
       reopen: reopening(options),
-      begin: (device) => new DeviceSession(device, this.#copies, { store: tuningStore, budget, checkUsable }),
+      begin: (device) => {
+        // What an adapter gets wrong, it still does when it is given again.
+        const leftOut = before?.opened.description === device.description ? before.tuner.leftOut : null;
+        const tuning = { store: tuningStore, budget, checkUsable, leftOut };
+        return (before = new DeviceSession(device, this.#copies, tuning));
+      },
       onLost: () => this.#copies.lose(),
     });
   }

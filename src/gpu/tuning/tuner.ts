@@ -28,6 +28,8 @@ export interface TunerOptions {
   readonly surroundings: string;
   /** Milliseconds of device time for one graph. */
   readonly budget: number;
+  /** What is left out already. Default: nothing. */
+  readonly leftOut?: LeftOut | null;
   /** Throws where the device is gone. */
   readonly checkUsable: () => void;
 }
@@ -54,7 +56,7 @@ export class Tuner {
   readonly #host: TrialHost;
   readonly #options: TunerOptions;
   readonly #known = new Map<string, string>();
-  readonly #leftOut = new Map<string, string>();
+  readonly #leftOut: Map<string, string>;
   readonly #reports: TuningReport[] = [];
   #loaded: Promise<void> | null = null;
   #queue: Promise<unknown> = Promise.resolve();
@@ -62,6 +64,7 @@ export class Tuner {
   constructor(host: TrialHost, options: TunerOptions) {
     this.#host = host;
     this.#options = options;
+    this.#leftOut = new Map(options.leftOut ?? []);
   }
 
   /** What was measured so far. */

@@ -325,9 +325,12 @@ export const cases: readonly GpuCase[] = [
         recovery: { device, onLost: () => told.push('lost'), onRecovered: () => told.push('recovered') },
       });
       const variable = new Variable({ name: 'v', shape: [1], initial: () => Float32Array.of(5) });
+      const wrong = { 'matmul: shared': 'gives other numbers' };
+      await executor.leaveOut(wrong);
       first.destroy();
       checkSame([...(await executor.read(variable))], [5], 'the value');
       await executor.synchronize();
+      checkSame(executor.leftOut, wrong, 'what is left out');
       checkSame(told, ['lost', 'recovered'], 'told');
       check(executor.device !== first, 'it is the same device');
       const second = executor.device;
