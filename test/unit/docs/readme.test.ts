@@ -108,6 +108,8 @@ describe('examples', () => {
       false,
       false,
       true,
+      false,
+      true,
     ]);
   });
 
