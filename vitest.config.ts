@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 /** One vite server and one Chromium for all projects that need a page. */
 const browser = { globalSetup: 'test/support/browser-setup.ts', fileParallelism: false };
 
-export default defineConfig({
+export default defineConfig(({ mode }) => ({
   test: {
     reporters: ['default', './test/support/closing-line.ts'],
     pool: 'forks',
@@ -69,6 +69,19 @@ export default defineConfig({
           sequence: { groupOrder: 4 },
         },
       },
+      {
+        extends: true,
+        test: {
+          name: 'everywhere',
+          globalSetup: 'test/support/everywhere-setup.ts',
+          include: ['test/everywhere/**/*.test.ts'],
+          // In Chromium the projects gpu and golden run all of it.
+          exclude: mode === 'all' ? [] : ['test/everywhere/chromium.test.ts'],
+          env: { EVERYWHERE: mode },
+          testTimeout: 300_000,
+          sequence: { groupOrder: 5 },
+        },
+      },
     ],
   },
-});
+}));

@@ -1,11 +1,11 @@
 /** Finds a browser, or gets one, and starts it with WebGPU. */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, readFileSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { delimiter, join } from 'node:path';
-import { env, getuid, platform, stderr } from 'node:process';
+import { join } from 'node:path';
+import { env, platform, stderr } from 'node:process';
 import puppeteer, { type Browser } from 'puppeteer';
+import { installDebianPackages, isProgram, isRoot, listFolder, placesOf, run } from './system.js';
 
 /**
  * Which adapter pages get: the software one, which is the same on every machine; the real GPU; or the
@@ -56,8 +56,6 @@ const GPU_FLAGS =
 /** A browser whose graphics process keeps dying never answers; one that starts a driver may take seconds. */
 const PROBE_MILLISECONDS = 10_000;
 
-const isRoot = platform !== 'win32' && getuid?.() === 0;
-
 /**
  * Starts a headless Chromium. Ctrl-C does not end it: whoever calls closes it, and it ends with the process.
  * @throws BrowserError when there is no browser and none can be got, or when it does not start, or when
@@ -104,14 +102,9 @@ function ensureBrowser(): string {
   // In a bare container the download lacks the system's libraries and does not start.
   if (downloaded && spawnSync(downloaded, ['--version'], { stdio: 'ignore' }).status === 0) return downloaded;
 
-  if (isRoot && isDebian()) {
-    stderr.write('That did not work; installing the system package chromium.\n');
-    const aptGet = ['-o', 'Acquire::Retries=3', '-q', '-y', '--no-install-recommends'];
-    run('apt-get', ['-q', 'update']);
-    if (run('apt-get', [...aptGet, 'install', 'chromium'])) {
-      const installed = usualPlaces().find(isProgram);
-      if (installed) return installed;
-    }
+  if (installDebianPackages(['chromium'])) {
+    const installed = usualPlaces().find(isProgram);
+    if (installed) return installed;
   }
   throw new BrowserError(
     'no browser could be found or got; install Chromium, Chrome or Edge ' +
@@ -180,14 +173,6 @@ function hasGpuDevice(): boolean {
   return devices.some((name) => /^(renderD\d+|nvidia\d+|dxg)$/.test(name));
 }
 
-function listFolder(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return [];
-  }
-}
-
 /** Where systems keep a Chromium, Chrome or Edge, in the order of preference. */
 function usualPlaces(): string[] {
   if (platform === 'darwin') {
@@ -216,15 +201,13 @@ function usualPlaces(): string[] {
     'microsoft-edge',
     'microsoft-edge-stable',
   ];
-  const folders = new Set([
-    ...(env['PATH'] ?? '').split(delimiter).filter(Boolean),
+  return placesOf(names, [
     '/usr/bin',
     '/usr/local/bin',
     '/snap/bin',
     '/opt/google/chrome',
     '/opt/microsoft/msedge',
   ]);
-  return names.flatMap((name) => [...folders].map((folder) => join(folder, name)));
 }
 
 /** What puppeteer has downloaded before: it names the file whether or not it is there. */
@@ -235,32 +218,4 @@ function downloadedBrowser(): string | null {
   } catch {
     return null;
   }
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function isDebian(): boolean {
-  try {
-    return /^ID=debian$/m.test(readFileSync('/etc/os-release', 'utf8'));
-  } catch {
-    return false;
-  }
-}
-
-/** Runs a program to its end, all that it prints going to standard error; whether it succeeded. */
-function run(command: string, args: readonly string[]): boolean {
-  const { status } = spawnSync(command, args, {
-    stdio: ['ignore', stderr, stderr],
-    shell: platform === 'win32',
-    timeout: 300_000,
-    env: { ...env, DEBIAN_FRONTEND: 'noninteractive' },
-  });
-  return status === 0;
 }

@@ -176,7 +176,11 @@ function recordCtc(
   outputWithGradients(graph, { loss }, { logits });
 }
 
-function ctcCase(name: string, batch: CtcBatch, attributes: Partial<ops.CtcLossAttributes> = {}): GpuCase {
+export function ctcCase(
+  name: string,
+  batch: CtcBatch,
+  attributes: Partial<ops.CtcLossAttributes> = {},
+): GpuCase {
   const { T, B, C, S } = batch;
   return recorded(
     `CTC [${T},${B},${C}], ${S} labels, ${name}`,

@@ -8,7 +8,7 @@ const ONE = 'persistent, 1 row';
 const EIGHT = 'persistent, 8 rows';
 const SIXTEEN = 'persistent, 16 rows';
 
-function persistentCase(
+export function persistentCase(
   cell: CellName,
   sizes: Sizes,
   expected: readonly string[],

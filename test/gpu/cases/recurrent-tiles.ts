@@ -14,6 +14,8 @@ interface TileCase {
   readonly R?: number;
   readonly bidirectional?: boolean;
   readonly resetAfter?: boolean;
+  /** An option, so that the steps are those that know all of them. */
+  readonly gateClip?: number;
   readonly expected: readonly string[];
 }
 
@@ -29,15 +31,20 @@ const tiles: readonly TileCase[] = [
   { cell: 'lstm', B: 17, H: 33, expected: MANY },
   { cell: 'lstm', B: 32, H: 64, bidirectional: true, expected: MANY },
   { cell: 'lstm', B: 18, H: 21, R: 9, expected: MANY },
+  { cell: 'lstm', B: 18, H: 6, R: 5, gateClip: 0.5, expected: MANY },
+  { cell: 'lstm', B: 3, H: 5, R: 6, gateClip: 0.5, expected: FEW },
   { cell: 'gru', B: 3, H: 12, bidirectional: true, expected: FEW },
   { cell: 'gru', B: 33, H: 17, expected: MANY },
   { cell: 'gru', B: 19, H: 18, resetAfter: false, expected: MANY },
+  { cell: 'gru', B: 17, H: 5, resetAfter: false, gateClip: 0.5, expected: MANY },
+  { cell: 'gru', B: 3, H: 6, resetAfter: false, gateClip: 0.5, expected: FEW },
   { cell: 'rnn', B: 8, H: 40, expected: FEW },
   { cell: 'rnn', B: 35, H: 5, expected: MANY },
 ];
 
 /** A layer with all its gradients. */
-function record(graph: Graph, { cell, B, H, R, bidirectional = false, resetAfter = true }: TileCase): void {
+function record(graph: Graph, tile: TileCase): void {
+  const { cell, B, H, R, bidirectional = false, resetAfter = true, gateClip } = tile;
   const G = ops.CELLS[cell].gates.length;
   const sources: Record<string, Value> = {};
   const declare = (name: string, shape: readonly number[]): Value =>
@@ -52,6 +59,7 @@ function record(graph: Graph, { cell, B, H, R, bidirectional = false, resetAfter
   const { output, finalStates } = ops.recurrent({
     cell,
     resetAfter,
+    ...(gateClip !== undefined && { gateClip }),
     x: declare('x', [T, B, I]),
     ...parameters(''),
     ...(bidirectional && { reverse: parameters(' reverse') }),
@@ -61,13 +69,14 @@ function record(graph: Graph, { cell, B, H, R, bidirectional = false, resetAfter
 
 export const cases: readonly GpuCase[] = tiles.flatMap((tile) =>
   ['recurrent_forward', 'recurrent_backward'].map((family): GpuCase => {
-    const { cell, B, H, R, bidirectional, resetAfter = true, expected } = tile;
+    const { cell, B, H, R, bidirectional, resetAfter = true, gateClip, expected } = tile;
     const what = [
       ...(bidirectional ? ['bidirectional'] : []),
       cell,
       ...(resetAfter ? [] : ['with the reset before']),
       `of ${H}`,
       ...(R === undefined ? [] : [`projected to ${R}`]),
+      ...(gateClip === undefined ? [] : ['with clipped gates']),
     ];
     return {
       name: `${family}: ${what.join(' ')}, a batch of ${B}`,

@@ -1,44 +1,15 @@
 /** The page that runs GPU cases: `window.gpuTests`, called by the tests through the browser's protocol. */
-import { CaseRunner } from './runner.js';
 import type { GpuCaseModule } from '../case.js';
-
-/** What a test calls in this page. */
-export interface GpuTests {
-  /** The adapter, for people. */
-  describeAdapter(): Promise<string>;
-  /** Runs one case; resolves to null when it passed, and else to what went wrong. */
-  run(file: string, name: string): Promise<string | null>;
-}
+import { Agent } from './agent.js';
 
 declare global {
   interface Window {
-    gpuTests?: GpuTests;
+    gpuTests?: Agent;
   }
 }
 
-const modules = new Map(
-  Object.entries(import.meta.glob<GpuCaseModule>(['../cases/*.ts', './faults.ts'])).map(([path, load]) => [
-    path.slice(path.lastIndexOf('/') + 1),
-    load,
-  ]),
+window.gpuTests = new Agent(
+  (navigator as Partial<Navigator>).gpu,
+  import.meta.glob<GpuCaseModule>(['../cases/*.ts', '../../everywhere/cases/*.ts', './faults.ts']),
+  { shares: location.search === '?shares' },
 );
-
-const runner = new CaseRunner((navigator as Partial<Navigator>).gpu);
-
-window.gpuTests = {
-  describeAdapter: () => runner.describeAdapter(),
-  async run(file, name) {
-    const load = modules.get(file);
-    if (!load) return `there is no file ${file} of cases`;
-    try {
-      const { cases } = await load();
-      return await runner.run(file, cases, name);
-    } catch (error) {
-      return describe(error);
-    }
-  },
-};
-
-function describe(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? `${error.name}: ${error.message}`) : String(error);
-}

@@ -14,10 +14,19 @@ interface Suite {
 /** Runs cases on the adapters of one `GPU` object; needs neither a page nor a test framework. */
 export class CaseRunner {
   readonly #gpu: GPU | undefined;
+  /** Names of all kernels compiled so far, by any case. */
+  readonly kernels = new Set<string>();
   #suite: Suite | null = null;
 
-  constructor(gpu: GPU | undefined) {
+  readonly #shares: boolean;
+
+  /**
+   * @param options `shares`: all files use one executor, so that each kernel compiles once. What one case leaves
+   * behind, the cases of other files then meet too.
+   */
+  constructor(gpu: GPU | undefined, { shares = false }: { readonly shares?: boolean } = {}) {
     this.#gpu = gpu;
+    this.#shares = shares;
   }
 
   /**
@@ -36,7 +45,7 @@ export class CaseRunner {
   async run(file: string, cases: readonly GpuCase[], name: string): Promise<string | null> {
     const found = cases.filter((one) => one.name === name);
     if (found.length !== 1) return `${file} has ${found.length} cases named "${name}", not one`;
-    const suite = await this.#suiteOf(file);
+    const suite = await this.#suiteOf(this.#shares ? '' : file);
     suite.errors.length = 0;
     const problems: string[] = [];
     const gpu = this.#watched(suite.errors);
@@ -53,7 +62,7 @@ export class CaseRunner {
         reference: () => new CpuExecutor({ precision: 'float64' }),
       });
     } catch (error) {
-      problems.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
+      problems.push(describeError(error));
     }
     for (const executor of opened) {
       if (!executor.disposed) await executor.synchronize().catch(() => undefined);
@@ -91,6 +100,7 @@ export class CaseRunner {
       descriptor?: GPUDeviceDescriptor,
     ): Promise<GPUDevice> => {
       const device = await adapter.requestDevice(descriptor);
+      this.#noteKernels(device);
       device.addEventListener('uncapturederror', (event) => {
         // Kept out of the console: it is reported as the failure of a case.
         event.preventDefault();
@@ -112,10 +122,26 @@ export class CaseRunner {
     return { requestAdapter } as unknown as GPU;
   }
 
+  /** Sees every pipeline that is asked for: kernels are their labels. */
+  #noteKernels(device: GPUDevice): void {
+    const compile = device.createComputePipelineAsync.bind(device);
+    device.createComputePipelineAsync = (descriptor) => {
+      this.kernels.add(descriptor.label!);
+      return compile(descriptor);
+    };
+  }
+
   #endSuite(): void {
     this.#suite?.executor.dispose();
     this.#suite = null;
   }
+}
+
+/** An error's message and where it came from: some browsers leave the message out of the stack. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { name, message, stack = '' } = error;
+  return stack.includes(message) ? stack : `${name}: ${message}\n${stack}`;
 }
 
 /** Waits until all queued work, and every error it raised, has arrived. */

@@ -1,0 +1,4 @@
+/** Deno with wgpu: Naga on lavapipe. */
+import { testRuntime } from './everywhere.js';
+
+testRuntime('deno');

@@ -1,0 +1,4 @@
+/** Firefox: Naga on lavapipe. */
+import { testRuntime } from './everywhere.js';
+
+testRuntime('firefox');
