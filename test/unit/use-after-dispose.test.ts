@@ -87,6 +87,7 @@ const CASES: readonly Case[] = [
     {
       compile: (executor) => executor.compile(doubling()),
       read: (executor) => executor.read(variable),
+      snapshot: (executor) => executor.snapshot([variable]),
       write: (executor) => executor.write(variable, new Float32Array(2)),
       synchronize: (executor) => executor.synchronize(),
     },
@@ -193,7 +194,7 @@ const EXECUTORS: readonly (readonly [string, () => Executor | Promise<Executor>]
 ];
 
 /** Methods for other parts of the library. */
-const INTERNAL = ['storage', 'breathe', 'tuned', 'replaceBy', 'leaveOut'];
+const INTERNAL = ['storage', 'breathe', 'tuned', 'replaceBy', 'leaveOut', 'move', 'restored'];
 
 describe.each(EXECUTORS)('on the %s executor', (_, createExecutor) => {
   describe.each(CASES)('$name', ({ create, calls, answers }) => {

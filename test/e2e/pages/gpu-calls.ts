@@ -74,7 +74,8 @@ function forget(): void {
 }
 
 window.countGpuCalls = async ({ cell, hiddenSize, batchSize, sequenceLength, warmUp, steps }) => {
-  const executor = await createExecutor({ backend: 'webgpu' });
+  // The snapshots that a recovery needs are no part of a step.
+  const executor = await createExecutor({ backend: 'webgpu', recovery: false });
   try {
     const alphabet = Array.from({ length: 65 }, (_, index) => String.fromCharCode(48 + index)).join('');
     const text = alphabet.repeat(Math.ceil((batchSize * sequenceLength * (steps + 1)) / alphabet.length));

@@ -262,8 +262,9 @@ export const cases: readonly GpuCase[] = [
       checkSame([losses, final, step], [1, false, null], 'the loss');
       await lossOf(() => executor.read(count));
       // The next device is not there yet; all takes effect in its order.
-      executor.device.destroy();
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      const { device } = executor;
+      device.destroy();
+      await device.lost;
       executor.write(count, Float32Array.of(7, 7, 7));
       const runs = [counter.run(), counter.run({}, { read: ['count'] })];
       executor.write(weight, Float32Array.of(0, 0, 1));
