@@ -11,6 +11,8 @@ export interface RecoveryOptions {
   readonly attempts?: number;
   /** Milliseconds between the first and the second of them; doubles from one to the next. Default 250. */
   readonly delay?: number;
+  /** Milliseconds that each may take to come: a browser whose GPU process crashed may never answer. Default 10,000. */
+  readonly timeout?: number;
   /**
    * Milliseconds between two snapshots that a training takes to go back to; longer where one takes more than a
    * fiftieth of that. 0: after every step. Default 30,000.
@@ -24,7 +26,15 @@ export interface RecoveryOptions {
   readonly onRecovered?: (description: string) => void;
 }
 
-const RECOVERY_OPTIONS = ['attempts', 'delay', 'snapshotPeriod', 'device', 'onLost', 'onRecovered'];
+const RECOVERY_OPTIONS = [
+  'attempts',
+  'delay',
+  'timeout',
+  'snapshotPeriod',
+  'device',
+  'onLost',
+  'onRecovered',
+];
 
 /** A device that lived that long, in milliseconds, was a good one. */
 const GOOD_LIFE = 60_000;
@@ -35,6 +45,7 @@ export function checkRecovery(culprit: string, options: RecoveryOptions | false)
   checkOptions(`${culprit}, recovery`, options, RECOVERY_OPTIONS);
   checkWhole(culprit, 'recovery.attempts', options.attempts ?? 0, 0);
   checkNumber(culprit, 'recovery.delay', options.delay ?? 0, { min: 0 });
+  checkNumber(culprit, 'recovery.timeout', options.timeout ?? 0, { min: 0 });
   checkNumber(culprit, 'recovery.snapshotPeriod', options.snapshotPeriod ?? 0, { min: 0 });
 }
 
@@ -53,6 +64,24 @@ export interface Preparable {
   ready(): boolean;
   /** Resolves when it is ready, or the device lost. */
   prepare(): Promise<void>;
+}
+
+function discard({ owned, device }: OpenedDevice): void {
+  if (owned) device.destroy();
+}
+
+/** @throws DeviceError where the device does not come in time; it is let go when it does */
+async function within(milliseconds: number, opening: Promise<OpenedDevice>): Promise<OpenedDevice> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<null>((resolve) => (timer = setTimeout(resolve, milliseconds, null)));
+  const opened = await Promise.race([opening, late]).finally(() => clearTimeout(timer));
+  if (opened) return opened;
+  void opening.then(discard, () => undefined);
+  throw new DeviceError({
+    culprit: 'WebGPU',
+    problem: `no device came within ${milliseconds} ms`,
+    remedy: 'restart the browser',
+  });
 }
 
 /** Keeps the session with one device after another. */
@@ -112,7 +141,7 @@ export class SessionKeeper {
 
   async #recover(): Promise<void> {
     const { reopen, options } = this.#host;
-    const { attempts = 6, delay = 250, onRecovered } = options;
+    const { attempts = 6, delay = 250, timeout = 10_000, onRecovered } = options;
     while (reopen && this.#attempts < attempts) {
       if (this.#attempts > 0) {
         const wait = delay * 2 ** (this.#attempts - 1);
@@ -120,12 +149,12 @@ export class SessionKeeper {
       }
       this.#attempts++;
       try {
-        const opened = this.#disposed ? null : await reopen();
-        if (this.#disposed) {
-          if (opened?.owned) opened.device.destroy();
+        const opened = await within(timeout, reopen());
+        if (this.disposed) {
+          discard(opened);
           return;
         }
-        this.#session = this.#begin(opened!);
+        this.#session = this.#begin(opened);
       } catch (error) {
         this.#cause = error;
         continue;

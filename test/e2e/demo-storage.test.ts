@@ -79,7 +79,9 @@ async function train(steps = 100_000): Promise<void> {
 async function pause(on = page): Promise<number> {
   await on.locator('#pause').click();
   await waitForText(on, 'status', /^Held after step/);
-  return stepOf(on);
+  // The figures are drawn with the next frame, which a busy machine may be late with.
+  const [, step] = /step ([\d,]+)/.exec(await textOf(on, 'status'))!;
+  return Number(step!.replaceAll(',', ''));
 }
 
 async function goOn(on = page): Promise<void> {

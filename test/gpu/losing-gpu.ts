@@ -13,6 +13,8 @@ export class LosingGpu {
   asked = 0;
   /** How many of the next requests for an adapter get none. */
   refusals = 0;
+  /** How many of the next requests for an adapter are never answered. */
+  silences = 0;
   /** What the next devices are lost at, one a device: a call and its count. */
   readonly schedule: (readonly [name: string, count: number])[] = [];
   /** Called after each call; the device is destroyed where it says so. */
@@ -21,6 +23,10 @@ export class LosingGpu {
   constructor(gpu: GPU) {
     const requestAdapter = async (options?: GPURequestAdapterOptions): Promise<unknown> => {
       this.asked++;
+      if (this.silences > 0) {
+        this.silences--;
+        return new Promise(() => undefined);
+      }
       if (this.refusals > 0) {
         this.refusals--;
         return null;

@@ -284,6 +284,19 @@ export const cases: readonly GpuCase[] = [
     },
   },
   {
+    name: 'a browser that does not answer is asked again',
+    async run({ open, gpu }) {
+      const losing = new LosingGpu(gpu);
+      const executor = await open({ gpu: losing.gpu, recovery: { attempts: 3, delay: 0, timeout: 2000 } });
+      const variable = new Variable({ name: 'v', shape: [1], initial: () => Float32Array.of(5) });
+      losing.silences = 1;
+      executor.device.destroy();
+      checkSame([...(await executor.read(variable))], [5], 'the value');
+      await executor.synchronize();
+      check(losing.asked === 3, `${losing.asked} adapters were asked for`);
+    },
+  },
+  {
     name: 'after adapters are refused for good the model is still there, to be saved and to go on',
     async run(context) {
       const { losing, executor } = await openLosing(context, { attempts: 3 });
