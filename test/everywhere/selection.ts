@@ -16,6 +16,7 @@ export const SELECTED_CASES: Readonly<Record<string, readonly string[] | 'all'>>
     'a product of [1,239985] and [239985,1]',
     'sums over 60001 rows of 16',
     'a draw with both cuts from as many tokens as there may be',
+    'cross-entropy of as many classes as there may be in 32 rows',
     'CTC [15000,1,2], 1 labels, one step more',
     'CTC [9000,1,3], 40 labels, states for several turns of a lane',
     'lstm, T6500 B1 I1 H1',

@@ -12,7 +12,7 @@ export const lowerCorrectTopK = defineLowering({
     const [correct] = node.outputs;
     const classes = scores!.shape.at(-1)!;
     const rows = targets!.size;
-    const lanes = lanesFor(classes);
+    const lanes = lanesFor(rows, classes, context.software);
     context.dispatch(correctTopKKernel, {
       buffers: {
         x: context.view(scores!),

@@ -90,8 +90,10 @@ function emitWhole(context: LoweringContext, reduction: Reduction): void {
   } = reduction;
   const { xOuter = reduced * xStride } = reduction;
   const count = outer * inner;
-  // Neighbouring sums read neighbouring columns; only where rows are whole is it better to share one sum.
-  const lanes = (inner === 1 && count < MANY_ELEMENTS && reduced >= FEW_SUMMANDS) || count < 16 ? 64 : 1;
+  // Neighbouring sums read neighbouring columns; only where rows are whole is it better to share one sum, and on
+  // software adapters, where barriers cost most, only of few.
+  const wholeRows = !context.software && inner === 1 && count < MANY_ELEMENTS && reduced >= FEW_SUMMANDS;
+  const lanes = wholeRows || count < 16 ? 64 : 1;
   const columns = lanes === 1 && inner >= 4 ? 4 : 1;
   const longest = MAX_ITERATIONS * lanes;
   for (let begin = 0; begin < reduced; begin += longest) {

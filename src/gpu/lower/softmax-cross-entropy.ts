@@ -83,7 +83,7 @@ export const lowerSoftmaxCrossEntropy = defineLowering({
     const meanScale = reduction === 'mean' && !counts ? 1 / rows : 1;
     const perRow =
       reduction === 'none' ? context.output(loss!, 'loss') : context.allocate('losses', rows * 4);
-    const lanes = lanesFor(classes);
+    const lanes = lanesFor(rows, classes, context.software);
     context.dispatch(softmaxCrossEntropyKernel, {
       buffers: { ...options.buffers, x, divisor, loss: perRow },
       parameters: {

@@ -11,7 +11,7 @@ export const lowerSoftmax = defineLowering({
     const [y] = node.outputs;
     const classes = y!.shape.at(-1)!;
     const rows = y!.size / classes;
-    const lanes = lanesFor(classes);
+    const lanes = lanesFor(rows, classes, context.software);
     context.dispatch(softmaxKernel, {
       buffers: { x: context.view(node.inputs[0]!), y: context.output(y!, 'softmax') },
       parameters: { rows, classes, lanes, log_form: node.attributes.log },
@@ -30,7 +30,7 @@ export const lowerSoftmaxBackward = defineLowering({
     const [dx] = node.outputs;
     const classes = dx!.shape.at(-1)!;
     const rows = dx!.size / classes;
-    const lanes = lanesFor(classes);
+    const lanes = lanesFor(rows, classes, context.software);
     context.dispatch(softmaxBackwardKernel, {
       buffers: { y: y!, dy: dy!, dx: context.output(dx!, 'd softmax') },
       parameters: { rows, classes, lanes, log_form: node.attributes.log },

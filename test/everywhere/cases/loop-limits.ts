@@ -94,25 +94,29 @@ const divisor: GpuCase = {
   },
 };
 
-/** Rows as long as a workgroup of 64 may read four times. */
-const row: GpuCase = {
-  name: 'cross-entropy of as many classes as there may be',
-  run(context) {
-    const classes = 16 * (MAX_ITERATIONS - 8);
-    return compareExecutors(
-      context,
-      (graph) => {
-        const logits = graph.input('logits', [1, classes]);
-        const targets = graph.input('targets', [1], 'int32');
-        const loss = ops.softmaxCrossEntropy(logits, targets, { labelSmoothing: 0.1 });
-        graph.output('loss', loss);
-        graph.output('y', ops.softmax(logits));
-        graph.output('d logits', ops.gradients(loss, [logits])[0]!);
-      },
-      { feeds: { targets: Int32Array.of(classes - 1) } },
-    );
-  },
-};
+/** Rows as long as may be read four times: by a workgroup of 64; by one invocation, as of many rows on software. */
+const classes: readonly GpuCase[] = [
+  { rows: 1, classes: 16 * (MAX_ITERATIONS - 8) },
+  { rows: 32, classes: MAX_ITERATIONS / 4 - 2 },
+].map(
+  ({ rows, classes }): GpuCase => ({
+    name: `cross-entropy of as many classes as there may be in ${rows} rows`,
+    run(context) {
+      return compareExecutors(
+        context,
+        (graph) => {
+          const logits = graph.input('logits', [rows, classes]);
+          const targets = graph.input('targets', [rows], 'int32');
+          const loss = ops.softmaxCrossEntropy(logits, targets, { labelSmoothing: 0.1 });
+          graph.output('loss', loss);
+          graph.output('y', ops.softmax(logits));
+          graph.output('d logits', ops.gradients(loss, [logits])[0]!);
+        },
+        { feeds: { targets: new Int32Array(rows).fill(classes - 1) } },
+      );
+    },
+  }),
+);
 
 /** Drawing with both cuts goes through a row 26 times. */
 const draw: GpuCase = {
@@ -155,7 +159,7 @@ export const cases: readonly GpuCase[] = [
   ...sums,
   ...tables,
   divisor,
-  row,
+  ...classes,
   draw,
   ctcCase('as many steps as one dispatch takes', { T: 14_999, B: 1, C: 2, S: 1 }),
   ctcCase('one step more', { T: 15_000, B: 1, C: 2, S: 1 }),

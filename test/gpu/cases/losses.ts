@@ -75,6 +75,7 @@ const crossEntropies: readonly GpuCase[] = [
   crossEntropyCase(1, 1, 'mean', { labelSmoothing: 0.3 }),
   crossEntropyCase(130, 65, 'mean', { ignoring: true }),
   crossEntropyCase(5, 513, 'mean', { ignoring: true, weighted: true, masked: true, labelSmoothing: 0.2 }),
+  crossEntropyCase(40, 513, 'mean', { weighted: true, masked: true, labelSmoothing: 0.2 }),
   crossEntropyCase(5, 600, 'none', { ignoring: true, masked: true }),
   crossEntropyCase(66, 7, 'mean', { fromLogProbabilities: true }),
   crossEntropyCase(3, 700, 'sum', {

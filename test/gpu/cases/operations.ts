@@ -159,6 +159,9 @@ const sums: readonly GpuCase[] = [
   differentiable('mean over the last axis, kept', [[7, 130]], (x) =>
     ops.mean(x, { axes: -1, keepDims: true }),
   ),
+  differentiable('mean over the last axis of more than a few rows', [[20, 130]], (x) =>
+    ops.mean(x, { axes: -1 }),
+  ),
   differentiable('sum over the middle axis', [[3, 5, 7]], (x) => ops.sum(x, { axes: 1 })),
   differentiable('sum over axes that are apart', [[3, 5, 7]], (x) => ops.sum(x, { axes: [0, 2] })),
 ];
@@ -230,6 +233,7 @@ const rows: readonly GpuCase[] = [
     differentiable(`softmax [3,${classes}]`, [[3, classes]], (x) => ops.softmax(x)),
     differentiable(`log softmax [3,${classes}]`, [[3, classes]], (x) => ops.logSoftmax(x)),
   ]),
+  differentiable('softmax [33,513]', [[33, 513]], (x) => ops.softmax(x)),
   embeddingCase(1, 1, 1),
   embeddingCase(5, 7, 130),
   embeddingCase(65, 16, 70),

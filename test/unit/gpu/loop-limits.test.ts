@@ -30,6 +30,23 @@ it('the norm of many parameters takes more workgroups, also where few are faster
   expect(await workgroups(8 * 64 * 60_000 + 1)).toEqual([9, 1, 1]);
 });
 
+it('many rows or sums have one invocation each on software adapters, where it may loop that often', async () => {
+  const lanes = async (rows: number, classes: number, software: boolean): Promise<unknown[]> => {
+    const steps = await dispatches((graph) => {
+      const x = graph.input('x', [rows, classes]);
+      graph.output('softmax', ops.softmax(x));
+      graph.output('sums', ops.sum(x, { axes: 1 }));
+    }, software);
+    return steps.map(({ parameters }) => parameters['lanes']);
+  };
+  expect(await lanes(32, 512, true)).toEqual([1, 1]);
+  expect(await lanes(32, 512, false)).toEqual([64, 64]);
+  expect(await lanes(31, 512, true)).toEqual([64, 1]);
+  expect(await lanes(15, 511, true)).toEqual([1, 64]);
+  expect(await lanes(32, 14_998, true)).toEqual([1, 1]);
+  expect(await lanes(32, 14_999, true)).toEqual([64, 1]);
+});
+
 describe('refuses, before anything runs,', () => {
   const softmax = (classes: number) => () =>
     dispatches((graph) => graph.output('y', ops.softmax(graph.input('x', [1, classes]))));
