@@ -51,6 +51,12 @@ export class TakenOverError extends StorageError {
   override readonly name = 'TakenOverError';
 }
 
+/** Errors of a storage that is being cleared; the same names may stay, so the attempts are few. */
+const PASSING: readonly string[] = ['InvalidStateError', 'AbortError', 'UnknownError'];
+const ATTEMPTS = 3;
+/** In milliseconds. */
+const MOMENT = 200;
+
 let opening: Promise<IDBPDatabase<Schema>> | null = null;
 
 function database(): Promise<IDBPDatabase<Schema>> {
@@ -273,9 +279,10 @@ async function inTransaction<Mode extends 'readonly' | 'readwrite', R>(
       abort(transaction);
       if (cause instanceof StorageError) throw cause;
       const name = cause instanceof DOMException ? cause.name : '';
-      // The storage was cleared meanwhile, and what was open is closed: it is opened anew, once.
-      if (attempt === 1 && (name === 'InvalidStateError' || name === 'AbortError')) {
+      // The storage is being cleared, and what was open is closed: it is opened anew, and again a moment later.
+      if (attempt < ATTEMPTS && PASSING.includes(name)) {
         opening = null;
+        await new Promise((resolve) => setTimeout(resolve, (attempt - 1) * MOMENT));
         continue;
       }
       throw new StorageError(explain(name), { cause });

@@ -37,7 +37,9 @@ export function showHeader(): void {
 export function showDevice({ description, software, limits, missing }: DeviceFacts): void {
   line.className = `device ${missing ? 'none' : software ? 'software' : 'hardware'}`;
   if (missing) {
-    line.textContent = 'No WebGPU here: the CPU does the work, more slowly.';
+    line.textContent = isSecureContext
+      ? 'No WebGPU here: the CPU does the work, more slowly.'
+      : 'No WebGPU: browsers offer it to https:// and localhost pages only. The CPU does the work, more slowly.';
     line.title = missing;
     return;
   }

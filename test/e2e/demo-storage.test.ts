@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, i
 import { readContent, readFacts } from '../../demo/characters/kept-record.js';
 import { createOptimizer } from '../../demo/characters/optimizers.js';
 import { CharacterModel, CpuExecutor } from '../../src/index.js';
+import { INSECURE_HOST } from '../support/browser-setup.js';
 import { serveBuiltSite, type BuiltSite } from '../support/built-site.js';
 import { fillFields, openDemo, pasteText, settled, textOf, waitForText } from './demo-page.js';
 
@@ -18,6 +19,8 @@ const SMALL = {
 
 let browser: Browser;
 let site: BuiltSite;
+/** Where the pages are opened. */
+let address: string;
 let context: BrowserContext;
 let page: Page;
 /** An empty page of the same origin, which looks into the storage. */
@@ -26,6 +29,7 @@ let session: CDPSession;
 
 beforeAll(async () => {
   site = await serveBuiltSite();
+  address = site.url;
   browser = await puppeteer.connect({
     browserWSEndpoint: inject('browserEndpoint'),
     protocolTimeout: 0,
@@ -40,13 +44,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   context = await browser.createBrowserContext();
-  reader = await context.newPage();
-  await reader.setRequestInterception(true);
-  reader.on(
-    'request',
-    (request) => void request.respond({ contentType: 'text/html', body: '<!doctype html>' }),
-  );
-  await reader.goto(`${site.url}index.html`);
+  reader = await emptyPage();
   page = await visit();
   session = await page.createCDPSession();
 });
@@ -62,8 +60,19 @@ declare global {
   }
 }
 
+async function emptyPage(): Promise<Page> {
+  const opened = await context.newPage();
+  await opened.setRequestInterception(true);
+  opened.on(
+    'request',
+    (request) => void request.respond({ contentType: 'text/html', body: '<!doctype html>' }),
+  );
+  await opened.goto(`${address}index.html`);
+  return opened;
+}
+
 async function visit(): Promise<Page> {
-  return (await openDemo(context, `${site.url}index.html`)).page;
+  return (await openDemo(context, `${address}index.html`)).page;
 }
 
 /** Begins a run on the CPU, which is quick to start, and waits for some steps. */
@@ -318,7 +327,84 @@ describe('two tabs with one model', () => {
   });
 });
 
+describe('a page that is not served securely', () => {
+  beforeEach(async () => {
+    await Promise.all([page.close(), reader.close()]);
+    address = site.url.replace('127.0.0.1', INSECURE_HOST);
+    reader = await emptyPage();
+    page = await visit();
+  });
+
+  afterEach(() => {
+    address = site.url;
+  });
+
+  it('says why there is no WebGPU, keeps its model, and does not write over one that another tab has taken', async () => {
+    expect(await page.evaluate(() => [isSecureContext, 'locks' in navigator])).toEqual([false, false]);
+    expect(await textOf(page, 'adapter')).toMatch(/^No WebGPU: browsers offer it to https/);
+    await train();
+    const kept = await pause();
+    await keptAt(kept);
+
+    // Without Web Locks nobody knows of the first tab; the other one has the model from here on.
+    const other = await visit();
+    await other.locator('#open-last').click();
+    await waitForText(other, 'status', new RegExp(`is as it was after step ${kept}`));
+    await other.locator('#further').click();
+    await passes(other, kept + 3);
+    const later = await pause(other);
+    await keptAt(later);
+
+    await page.bringToFront();
+    await goOn();
+    await page.locator('#pause').click();
+    await waitForText(page, 'notice', /^Another tab has taken this model over/);
+    expect(await keptModels()).toMatchObject([{ step: later }]);
+  });
+});
+
 describe('storage', () => {
+  it('of the first layout, all of a model in one record, is taken over whole', async () => {
+    await train();
+    const kept = await pause();
+    await keptAt(kept);
+    const [before] = await keptModels();
+    await page.close();
+    await reader.evaluate(async () => {
+      const ended = <R>(request: IDBRequest<R>): Promise<R> =>
+        new Promise((resolve, reject) => {
+          request.onsuccess = () => resolve(request.result);
+          request.onerror = () => reject(new Error(String(request.error)));
+        });
+      const database = await ended(indexedDB.open('webgpu-rnn demo'));
+      const all = async (name: string): Promise<Record<string, unknown>[]> =>
+        (await ended(database.transaction(name).objectStore(name).getAll())) as Record<string, unknown>[];
+      const [[facts], [content], [text]] = await Promise.all([all('facts'), all('contents'), all('texts')]);
+      database.close();
+      await ended(indexedDB.deleteDatabase('webgpu-rnn demo'));
+      const opening = indexedDB.open('webgpu-rnn demo', 1);
+      opening.onupgradeneeded = () => {
+        for (const name of ['models', 'texts']) opening.result.createObjectStore(name, { keyPath: 'id' });
+      };
+      const former = await ended(opening);
+      // Neither an owner nor a checksum was kept then.
+      delete facts!['owner'];
+      delete facts!['checksum'];
+      const writing = former.transaction(['models', 'texts'], 'readwrite');
+      await ended(writing.objectStore('models').put({ ...facts, ...content }));
+      await ended(writing.objectStore('texts').put(text));
+      former.close();
+    });
+
+    page = await visit();
+    await page.locator('#open-last').click();
+    await waitForText(page, 'status', new RegExp(`is as it was after step ${kept}`));
+    expect(await keptModels()).toEqual([before]);
+    await page.locator('#further').click();
+    await passes(page, kept + 3);
+    await keptAt(await pause());
+  });
+
   it('that is full leaves the model that was kept, says so, and takes the next one once there is room', async () => {
     const { origin } = new URL(site.url);
     const { usage } = await session.send('Storage.getUsageAndQuota', { origin });
@@ -347,7 +433,7 @@ describe('storage', () => {
     await goOn();
     const later = await pause();
     await keptAt(later);
-    expect(await textOf(page, 'unkept')).toBe('');
+    await page.waitForSelector('#unkept', { hidden: true });
   });
 
   it('that has lost a byte sets the model aside, and the page lives on', async () => {

@@ -14,6 +14,9 @@ declare module 'vitest' {
   }
 }
 
+/** A name for this machine that browsers do not take for secure, as they do `localhost` and 127.0.0.1. */
+export const INSECURE_HOST = 'insecure.test';
+
 interface Shared {
   users: number;
   readonly started: Promise<{ readonly browser: Browser; readonly server: PageServer }>;
@@ -40,7 +43,8 @@ async function startBoth(): Promise<{ readonly browser: Browser; readonly server
   const server = await servePages();
   try {
     // Software on purpose: results are the same on every machine that runs the tests.
-    return { server, browser: await launchBrowser({ adapter: 'swiftshader' }) };
+    const args = [`--host-resolver-rules=MAP ${INSECURE_HOST} 127.0.0.1`];
+    return { server, browser: await launchBrowser({ adapter: 'swiftshader', args }) };
   } catch (error) {
     await server.close();
     throw error;
