@@ -106,6 +106,7 @@ export const NEEDS_FEATURES: ReadonlySet<string> = new Set(['on the clock of the
 /** Files whose cases count dispatches, bytes or submits, which traps add to, or make plans by other ways. */
 export const COUNTING_FILES: ReadonlySet<string> = new Set([
   'broken-shaders.ts',
+  'long-runs.ts',
   'plans.ts',
   'profile.ts',
   'self-test.ts',

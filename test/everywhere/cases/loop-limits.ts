@@ -98,25 +98,23 @@ const divisor: GpuCase = {
 const classes: readonly GpuCase[] = [
   { rows: 1, classes: 16 * (MAX_ITERATIONS - 8) },
   { rows: 32, classes: MAX_ITERATIONS / 4 - 2 },
-].map(
-  ({ rows, classes }): GpuCase => ({
-    name: `cross-entropy of as many classes as there may be in ${rows} rows`,
-    run(context) {
-      return compareExecutors(
-        context,
-        (graph) => {
-          const logits = graph.input('logits', [rows, classes]);
-          const targets = graph.input('targets', [rows], 'int32');
-          const loss = ops.softmaxCrossEntropy(logits, targets, { labelSmoothing: 0.1 });
-          graph.output('loss', loss);
-          graph.output('y', ops.softmax(logits));
-          graph.output('d logits', ops.gradients(loss, [logits])[0]!);
-        },
-        { feeds: { targets: new Int32Array(rows).fill(classes - 1) } },
-      );
-    },
-  }),
-);
+].map(({ rows, classes }): GpuCase => ({
+  name: `cross-entropy of as many classes as there may be in ${rows} rows`,
+  run(context) {
+    return compareExecutors(
+      context,
+      (graph) => {
+        const logits = graph.input('logits', [rows, classes]);
+        const targets = graph.input('targets', [rows], 'int32');
+        const loss = ops.softmaxCrossEntropy(logits, targets, { labelSmoothing: 0.1 });
+        graph.output('loss', loss);
+        graph.output('y', ops.softmax(logits));
+        graph.output('d logits', ops.gradients(loss, [logits])[0]!);
+      },
+      { feeds: { targets: new Int32Array(rows).fill(classes - 1) } },
+    );
+  },
+}));
 
 /** Drawing with both cuts goes through a row 26 times. */
 const draw: GpuCase = {
