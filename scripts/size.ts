@@ -54,7 +54,7 @@ const IMPORTS: readonly Import[] = [
 /** The files with everything, under `dist/`; the limits keep them from growing until they are what they should be. */
 const FILES = [
   { file: 'webgpu-rnn.min.js', limit: 143, aim: 45 },
-  { file: 'inference.min.js', limit: 12, aim: 20 },
+  { file: 'inference.min.js', limit: 14.5, aim: 20 },
 ];
 
 /** Bytes of a bundle. */

@@ -4,7 +4,7 @@ import type { Executor } from './graph/executor.js';
 import { checkChoice, checkOptions } from './graph/options.js';
 import type { DeviceLike } from './gpu/device-types.js';
 import type { TuningMode } from './gpu/device.js';
-import type { RecoveryOptions } from './gpu/session-keeper.js';
+import type { RecoveryOptions } from './gpu/reopening.js';
 import type { TuningStore } from './gpu/tuning/store.js';
 
 /** Options of {@link createExecutor}. */

@@ -47,7 +47,7 @@ export { CpuExecutor } from './cpu/executor.js';
 export type { CpuExecutorOptions } from './cpu/executor.js';
 export { GpuExecutor } from './gpu/executor.js';
 export type { CompileOptions } from './gpu/executor.js';
-export type { RecoveryOptions } from './gpu/session-keeper.js';
+export type { RecoveryOptions } from './gpu/reopening.js';
 export type { DeviceOptions, TuningMode } from './gpu/device.js';
 export type { DeviceLike } from './gpu/device-types.js';
 export type { ChoiceSite, Variant } from './gpu/lower/choice.js';

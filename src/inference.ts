@@ -1,10 +1,11 @@
 /** The small public surface, `webgpu-rnn/inference`: trained models that run, and nothing that trains. */
 import { CpuFrozenRunner } from './cpu/frozen.js';
 import { DeviceError } from './graph/errors.js';
-import type { FrozenNetwork, FrozenRunner } from './graph/frozen.js';
+import type { FrozenRunner } from './graph/frozen.js';
 import { checkChoice, checkOptions } from './graph/options.js';
 import type { DeviceLike } from './gpu/device-types.js';
 import { GpuFrozenRunner } from './gpu/frozen.js';
+import { checkRecovery, type DeviceRecovery } from './gpu/reopening.js';
 import { readCharacterFile } from './text/character-file.js';
 import { frozenNetwork } from './text/frozen-network.js';
 import { TextGenerator } from './text/text-generator.js';
@@ -13,6 +14,7 @@ export {
   AbortError,
   ArgumentError,
   DeviceError,
+  DeviceLostError,
   DisposedError,
   FormatError,
   LimitError,
@@ -22,6 +24,7 @@ export {
   TextError,
 } from './graph/errors.js';
 export type { DeviceLike } from './gpu/device-types.js';
+export type { DeviceRecovery } from './gpu/reopening.js';
 export type { CharacterConfig } from './text/character-file.js';
 export type { GenerateOptions } from './text/character-model.js';
 export type { SamplingOptions } from './text/sampling.js';
@@ -37,6 +40,12 @@ export interface TextGeneratorOptions {
   readonly backend?: 'auto' | 'webgpu' | 'cpu';
   /** A WebGPU device of the application's own; it will not be destroyed. */
   readonly device?: DeviceLike;
+  /**
+   * What is done when WebGPU's device is lost: by default another one is asked for, and where none comes, `auto`
+   * goes on with the CPU; what is being written goes on from where it is. The weights stay in memory of the host
+   * for that. `false`: nothing.
+   */
+  readonly recovery?: DeviceRecovery | false;
 }
 
 /** Weights up to which a character takes the CPU about as long as reading a result back takes a GPU. */
@@ -45,34 +54,30 @@ const CPU_WEIGHTS = 2_000_000;
 /**
  * A generator from a file that `CharacterModel.save` wrote.
  * @throws FormatError naming what is wrong with the file; DeviceError when WebGPU was asked for and there is
- * none; ArgumentError for an unknown option
+ * none, OutOfMemoryError when it has no memory for the model; ArgumentError for an unknown option
  */
 export async function loadTextGenerator(
   bytes: Uint8Array | ArrayBuffer,
   options: TextGeneratorOptions = {},
 ): Promise<TextGenerator> {
-  checkOptions('loadTextGenerator', options, ['backend', 'device']);
-  const { backend = 'auto', device } = options;
+  checkOptions('loadTextGenerator', options, ['backend', 'device', 'recovery']);
+  const { backend = 'auto', device, recovery = {} } = options;
   checkChoice('loadTextGenerator', 'backend', backend, ['auto', 'webgpu', 'cpu']);
+  checkRecovery('loadTextGenerator', recovery);
   const { config, tokenizer, state } = readCharacterFile(bytes);
   const network = frozenNetwork(config, tokenizer.size, state);
+  const onCpu = (): FrozenRunner => new CpuFrozenRunner(network);
   let weights = 0;
   for (const { data } of state.values()) weights += data.length;
-  const small = backend === 'auto' && !device && weights <= CPU_WEIGHTS;
-  const runner =
-    backend === 'cpu' || small ? new CpuFrozenRunner(network) : await openGpu(network, backend, device);
-  return new TextGenerator(runner, tokenizer, config);
-}
-
-async function openGpu(
-  network: FrozenNetwork,
-  backend: string,
-  device: DeviceLike | undefined,
-): Promise<FrozenRunner> {
-  try {
-    return await GpuFrozenRunner.create(network, { device });
-  } catch (error) {
-    if (backend === 'auto' && !device && error instanceof DeviceError) return new CpuFrozenRunner(network);
-    throw error;
+  const either = backend === 'auto' && !device;
+  let runner: FrozenRunner | null = null;
+  if (backend !== 'cpu' && !(either && weights <= CPU_WEIGHTS)) {
+    const fallback = either ? onCpu : null;
+    try {
+      runner = await GpuFrozenRunner.create(network, { device, recovery, fallback });
+    } catch (error) {
+      if (!either || !(error instanceof DeviceError)) throw error;
+    }
   }
+  return new TextGenerator(runner ?? onCpu(), tokenizer, config);
 }

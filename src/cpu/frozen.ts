@@ -1,5 +1,5 @@
 /** A trained network, token by token, in plain loops: what small models are quickest with. */
-import type { FrozenLayer, FrozenNetwork, FrozenReader, FrozenRunner } from '../graph/frozen.js';
+import type { FrozenLayer, FrozenNetwork, FrozenReader, FrozenRunner, FrozenState } from '../graph/frozen.js';
 
 /** Milliseconds of work after which timers and events are let through. */
 const BREATHE_AFTER_MS = 20;
@@ -19,8 +19,8 @@ export class CpuFrozenRunner implements FrozenRunner {
     this.#network = network;
   }
 
-  start(): FrozenReader {
-    return new CpuReader(this.#network);
+  start(states: readonly FrozenState[] = []): FrozenReader {
+    return new CpuReader(this.#network, states);
   }
 
   dispose(): void {
@@ -33,10 +33,11 @@ class CpuReader implements FrozenReader {
   readonly #states: readonly LayerState[];
   #lastBreath = performance.now();
 
-  constructor(network: FrozenNetwork) {
+  constructor(network: FrozenNetwork, states: readonly FrozenState[]) {
     const { layers, hiddenSize: H } = network;
     this.#network = network;
-    this.#states = layers.map(() => ({ h: new Float64Array(H), c: new Float64Array(H) }));
+    const begin = (state?: Float32Array): Float64Array => Float64Array.from(state ?? new Float64Array(H));
+    this.#states = layers.map((_, i) => ({ h: begin(states[i]?.h), c: begin(states[i]?.c) }));
   }
 
   advance(token: number): void {

@@ -1,7 +1,7 @@
 /** Getting a WebGPU device, and saying clearly why there is none. */
 import { DeviceError } from '../graph/errors.js';
 import type { DeviceLike } from './device-types.js';
-import type { RecoveryOptions } from './session-keeper.js';
+import type { RecoveryOptions } from './reopening.js';
 import type { TuningStore } from './tuning/store.js';
 
 /** When variants are measured, see {@link DeviceOptions.tuning}. */

@@ -12,7 +12,8 @@ import type { Decisions } from './lower/choice.js';
 import { lowerGraph, prepareGraph, type LoweredGraph } from './lower/index.js';
 import { GpuPlan, type PlanHost } from './plan.js';
 import { readVariables } from './read-variables.js';
-import { checkRecovery, SessionKeeper } from './session-keeper.js';
+import { checkRecovery } from './reopening.js';
+import { SessionKeeper } from './session-keeper.js';
 import { DeviceSession } from './session.js';
 import { sameOrder, type TuningReport } from './tuning/tuner.js';
 
@@ -41,14 +42,12 @@ export class GpuExecutor implements Executor {
 
   private constructor(opened: OpenedDevice, options: DeviceOptions) {
     const { tuning = 'off', tuningStore = null, tuningBudget: budget = 500 } = options;
-    const { recovery = {} } = options;
     this.#options = options;
     this.#tuning = tuning;
     const checkUsable = (): void => this.#keeper.checkUsable();
     let before: DeviceSession | undefined;
     this.#keeper = new SessionKeeper(opened, {
-      options: recovery || {},
-      reopen: reopening(options),
+      options,
       begin: (device) => {
         // What an adapter gets wrong, it still does when it is given again.
         const leftOut = before?.opened.description === device.description ? before.tuner.leftOut : null;
@@ -67,7 +66,7 @@ export class GpuExecutor implements Executor {
   static async create(options: DeviceOptions = {}): Promise<GpuExecutor> {
     checkChoice('GpuExecutor.create', 'tuning', options.tuning ?? 'off', TUNING_MODES);
     checkNumber('GpuExecutor.create', 'tuningBudget', options.tuningBudget ?? 0, { min: 0 });
-    checkRecovery('GpuExecutor.create', options.recovery ?? {});
+    checkRecovery('GpuExecutor.create', options.recovery ?? {}, ['snapshotPeriod']);
     return new GpuExecutor(await openDevice(options), options);
   }
 
@@ -368,13 +367,3 @@ export class GpuExecutor implements Executor {
 }
 
 const DONE = Promise.resolve();
-
-/** How another device is opened; `null` where none is to be. */
-function reopening(options: DeviceOptions): (() => Promise<OpenedDevice>) | null {
-  const { recovery = {}, device } = options;
-  if (!recovery) return null;
-  // An adapter gives one device.
-  if (!device) return () => openDevice({ ...options, adapter: undefined });
-  const another = recovery.device;
-  return another ? async () => openDevice({ device: await another() }) : null;
-}

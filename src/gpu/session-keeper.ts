@@ -1,59 +1,12 @@
 /** Sees to it that there is a device: opens another one when one is lost, and lets calls wait for it in line. */
 import { DeviceError, DeviceLostError, DisposedError, RnnError, ShaderError } from '../graph/errors.js';
-import { checkNumber, checkOptions, checkWhole } from '../graph/options.js';
-import type { DeviceLike } from './device-types.js';
-import type { OpenedDevice } from './device.js';
+import type { DeviceOptions, OpenedDevice } from './device.js';
+import { discard, Reopening } from './reopening.js';
 import type { DeviceSession } from './session.js';
-
-/** What is done when a device is lost. */
-export interface RecoveryOptions {
-  /** Devices that are asked for in a row, while none lives for a minute. Default 6. */
-  readonly attempts?: number;
-  /** Milliseconds between the first and the second of them; doubles from one to the next. Default 250. */
-  readonly delay?: number;
-  /** Milliseconds that each may take to come: a browser whose GPU process crashed may never answer. Default 10,000. */
-  readonly timeout?: number;
-  /**
-   * Milliseconds between two snapshots that a training takes to go back to; longer where one takes more than a
-   * fiftieth of that. 0: after every step. Default 30,000.
-   */
-  readonly snapshotPeriod?: number;
-  /** Gives another device, where the executor was opened with one of the application's own. */
-  readonly device?: () => Promise<DeviceLike>;
-  /** Told when a device is lost, with the browser's reason. */
-  readonly onLost?: (reason: string) => void;
-  /** Told when another has taken its place, with what it is called. */
-  readonly onRecovered?: (description: string) => void;
-}
-
-const RECOVERY_OPTIONS = [
-  'attempts',
-  'delay',
-  'timeout',
-  'snapshotPeriod',
-  'device',
-  'onLost',
-  'onRecovered',
-];
-
-/** A device that lived that long, in milliseconds, was a good one. */
-const GOOD_LIFE = 60_000;
-
-/** @throws ArgumentError for an option out of range or unknown */
-export function checkRecovery(culprit: string, options: RecoveryOptions | false): void {
-  if (options === false) return;
-  checkOptions(`${culprit}, recovery`, options, RECOVERY_OPTIONS);
-  checkWhole(culprit, 'recovery.attempts', options.attempts ?? 0, 0);
-  checkNumber(culprit, 'recovery.delay', options.delay ?? 0, { min: 0 });
-  checkNumber(culprit, 'recovery.timeout', options.timeout ?? 0, { min: 0 });
-  checkNumber(culprit, 'recovery.snapshotPeriod', options.snapshotPeriod ?? 0, { min: 0 });
-}
 
 /** What a keeper needs. */
 export interface KeeperHost {
-  readonly options: RecoveryOptions;
-  /** Opens another device; `null` where none may be. */
-  readonly reopen: (() => Promise<OpenedDevice>) | null;
+  readonly options: DeviceOptions;
   readonly begin: (opened: OpenedDevice) => DeviceSession;
   /** Called when a device is lost, before anything else happens. */
   readonly onLost: () => void;
@@ -66,34 +19,15 @@ export interface Preparable {
   prepare(): Promise<void>;
 }
 
-function discard({ owned, device }: OpenedDevice): void {
-  if (owned) device.destroy();
-}
-
-/** @throws DeviceError where the device does not come in time; it is let go when it does */
-async function within(milliseconds: number, opening: Promise<OpenedDevice>): Promise<OpenedDevice> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<null>((resolve) => (timer = setTimeout(resolve, milliseconds, null)));
-  const opened = await Promise.race([opening, late]).finally(() => clearTimeout(timer));
-  if (opened) return opened;
-  void opening.then(discard, () => undefined);
-  throw new DeviceError({
-    culprit: 'WebGPU',
-    problem: `no device came within ${milliseconds} ms`,
-    remedy: 'restart the browser',
-  });
-}
-
 /** Keeps the session with one device after another. */
 export class SessionKeeper {
   readonly #host: KeeperHost;
+  readonly #reopening: Reopening;
   #session: DeviceSession;
   #losses = 0;
   #reason = '';
-  /** Why there will be no other device. */
-  #cause: unknown = null;
+  /** Whether there will be no other device. */
   #final = false;
-  #attempts = 0;
   #recovering: Promise<void> | null = null;
   /** The last of those who wait in line. */
   #line: Promise<void> | null = null;
@@ -101,6 +35,7 @@ export class SessionKeeper {
 
   constructor(opened: OpenedDevice, host: KeeperHost) {
     this.#host = host;
+    this.#reopening = new Reopening(host.options);
     this.#session = this.#begin(opened);
   }
 
@@ -131,39 +66,25 @@ export class SessionKeeper {
     this.#reason = session.lost!;
     session.pool.dispose();
     onLost();
-    if (performance.now() - session.began > GOOD_LIFE) this.#attempts = 0;
-    const recovering = this.#recover().finally(() => {
+    const recovering = this.#recover(performance.now() - session.began).finally(() => {
       if (this.#recovering === recovering) this.#recovering = null;
     });
     this.#recovering = recovering;
-    queueMicrotask(() => options.onLost?.(session.lost!));
+    const { onLost: tell } = options.recovery || {};
+    queueMicrotask(() => tell?.(session.lost!));
   }
 
-  async #recover(): Promise<void> {
-    const { reopen, options } = this.#host;
-    const { attempts = 6, delay = 250, timeout = 10_000, onRecovered } = options;
-    while (reopen && this.#attempts < attempts) {
-      if (this.#attempts > 0) {
-        const wait = delay * 2 ** (this.#attempts - 1);
-        await new Promise((resolve) => setTimeout(resolve, wait));
+  async #recover(life: number): Promise<void> {
+    const found = await this.#reopening.next(life, (opened) => {
+      if (this.disposed) {
+        discard(opened);
+        return;
       }
-      this.#attempts++;
-      try {
-        const opened = await within(timeout, reopen());
-        if (this.disposed) {
-          discard(opened);
-          return;
-        }
-        this.#session = this.#begin(opened);
-      } catch (error) {
-        this.#cause = error;
-        continue;
-      }
-      const { description } = this.#session.opened;
-      queueMicrotask(() => onRecovered?.(description));
-      return;
-    }
-    this.#final = true;
+      this.#session = this.#begin(opened);
+      const { onRecovered } = this.#host.options.recovery || {};
+      queueMicrotask(() => onRecovered?.(opened.description));
+    });
+    this.#final = !found;
   }
 
   /** Whether nothing need wait. */
@@ -223,6 +144,7 @@ export class SessionKeeper {
   /** @param gone what went with the device */
   lostError(gone = ''): DeviceLostError {
     const final = this.#final;
+    const { cause } = this.#reopening;
     return new DeviceLostError({
       culprit: `webgpu: ${this.#session.opened.description}`,
       problem: `the device was lost (${this.#reason})${gone}${final ? ', and there is no other' : ''}`,
@@ -231,7 +153,7 @@ export class SessionKeeper {
         : 'restore what was lost from its last save, or begin it anew',
       losses: this.#losses,
       final,
-      ...(this.#cause ? { cause: this.#cause } : {}),
+      ...(cause ? { cause } : {}),
     });
   }
 

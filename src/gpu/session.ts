@@ -7,9 +7,7 @@ import { PipelineCache } from './pipelines.js';
 import type { Program } from './program.js';
 import { Tuner, type TunerOptions } from './tuning/tuner.js';
 import { VariableStore, type PackedCopy, type PackedPlacement } from './variables.js';
-
-/** Milliseconds within which the news of a lost device follows the errors that it causes. */
-const NEWS_DELAY = 500;
+import { WatchedDevice } from './watched-device.js';
 
 /** What the speed of kernels depends on and no kernel sees: the adapter, and the browser with its driver. */
 function surroundings(adapter: string): string {
@@ -18,56 +16,21 @@ function surroundings(adapter: string): string {
 }
 
 /** The time with one device. */
-export class DeviceSession {
-  readonly opened: OpenedDevice;
-  readonly device: GPUDevice;
+export class DeviceSession extends WatchedDevice {
   readonly pool: BufferPool;
   readonly pipelines: PipelineCache;
   readonly variables: VariableStore;
   readonly tuner: Tuner;
-  /** Resolves when the device is lost. */
-  readonly #end: Promise<void>;
-  /** When it began. */
-  readonly began = performance.now();
-  /** Why the device was lost, once it is. */
-  lost: string | null = null;
   /** Resolves when the compilation that allocates now has what it needs. */
   #reserving: Promise<unknown> = Promise.resolve();
-  /** Called when the device is lost, before anything else happens. */
-  onLost: () => void = () => undefined;
-  /** Work to give up when the device is lost. */
-  readonly #guarded = new Set<(error: Error) => void>();
 
   constructor(opened: OpenedDevice, copies: HostCopies, tuning: Omit<TunerOptions, 'surroundings'>) {
+    super(opened);
     const { device } = opened;
-    this.opened = opened;
-    this.device = device;
     this.pool = new BufferPool(device);
     this.pipelines = new PipelineCache(device);
     this.variables = new VariableStore(device, this.pool, copies);
     this.tuner = new Tuner(this, { ...tuning, surroundings: surroundings(opened.description) });
-    this.#end = device.lost.then(({ reason, message }) => {
-      this.lost = `${reason}${message ? `: ${message}` : ''}`;
-      this.onLost();
-      for (const reject of this.#guarded) reject(new Error(this.lost));
-    });
-  }
-
-  /** Waits for work on the device; rejects when the device is lost, which not every browser tells the work. */
-  guard<R>(work: Promise<R>): Promise<R> {
-    return new Promise((resolve, reject) => {
-      this.#guarded.add(reject);
-      work.then(resolve, reject).finally(() => this.#guarded.delete(reject));
-    });
-  }
-
-  /** Whether the device is lost, after an error that may have come before the news of that. */
-  async isLost(): Promise<boolean> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const delay = new Promise((resolve) => (timer = setTimeout(resolve, NEWS_DELAY)));
-    await Promise.race([this.#end, delay]);
-    clearTimeout(timer);
-    return this.lost !== null;
   }
 
   /**

@@ -30,19 +30,25 @@ export interface FrozenNetwork {
   readonly outputBias: Float32Array;
 }
 
+/** What a layer carries from token to token; cells without c leave it alone. */
+export interface FrozenState {
+  readonly h: Float32Array;
+  readonly c: Float32Array;
+}
+
 /** Runs a {@link FrozenNetwork}. */
 export interface FrozenRunner {
   /** What computes, for people. */
   readonly description: string;
-  /** A reader with a state of its own, zeros at first. */
-  start(): FrozenReader;
+  /** A reader with states of its own: these, one a layer, or zeros where there are none. */
+  start(states?: readonly FrozenState[]): FrozenReader;
   /** Frees what it holds, and its readers. */
   dispose(): void;
 }
 
 /** Reads token after token. */
 export interface FrozenReader {
-  /** Reads one token. */
+  /** Reads one token, at the latest when something waits for it. */
   advance(token: number): void;
   /** Reads one token and gives the logits `[V]` of the next. */
   predict(token: number): Promise<ArrayLike<number>>;

@@ -1,10 +1,11 @@
-/** A page of one's own whose GPU process crashes: training goes on to the same bits, or, refused for good, on the CPU. */
+/** A page of one's own whose GPU process crashes: training and writing go on to the same bits, or, refused for good, training on the CPU. */
 import type { Browser, Page } from 'puppeteer';
 import { afterEach, expect, inject, it } from 'vitest';
 import { launchBrowser } from '../../scripts/browser.js';
 import type { Ending } from './pages/device-lost.js';
 
 const STEPS = 400;
+const LENGTH = 300;
 
 let browser: Browser | undefined;
 
@@ -25,9 +26,10 @@ function train(page: Page, steps: number): Promise<Ending> {
   return page.evaluate((count) => window.train!(count), steps);
 }
 
-/** Crashes the process that computes, once so many steps are reported. */
-async function crashAfter(page: Page, step: number): Promise<void> {
-  await page.waitForFunction((least) => window.trained! >= least, { timeout: 120_000 }, step);
+/** Crashes the process that computes, once so many steps or characters are reported. */
+async function crashAfter(page: Page, count: number, what: 'trained' | 'written' = 'trained'): Promise<void> {
+  const reached = (name: typeof what, least: number): boolean => window[name]! >= least;
+  await page.waitForFunction(reached, { timeout: 120_000 }, what, count);
   const session = await browser!.target().createCDPSession();
   // The browser may end the call with the process.
   await session.send('Browser.crashGpuProcess').catch(() => undefined);
@@ -44,6 +46,13 @@ it('goes on by itself, to the losses of a run that was left alone', async () => 
   expect(disturbed.recoveries).toHaveLength(2);
   expect(disturbed.final).toBeNull();
   expect(disturbed.losses).toEqual(alone.losses);
+
+  // And writing, with the small entry.
+  const write = () => page.evaluate((length) => window.write!(length), LENGTH);
+  const { text } = await write();
+  const writing = write();
+  await crashAfter(page, 30, 'written');
+  expect(await writing).toEqual({ text, told: ['unknown', 'recovered'] });
 });
 
 it('goes on with the CPU from its last snapshot where the browser gives no adapter any more', async () => {

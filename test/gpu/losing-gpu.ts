@@ -35,9 +35,7 @@ export class LosingGpu {
       const { limits, features, info } = adapter;
       const requestDevice = async (descriptor?: GPUDeviceDescriptor): Promise<GPUDevice> => {
         this.devices++;
-        const event = this.schedule.shift();
-        if (event) this.loseAt(...event);
-        return this.#watch(await adapter.requestDevice(descriptor));
+        return this.#watch(await adapter.requestDevice(descriptor), this.schedule.shift());
       };
       return { limits, features, info, requestDevice };
     };
@@ -54,10 +52,12 @@ export class LosingGpu {
     };
   }
 
-  #watch(device: GPUDevice): GPUDevice {
+  #watch(device: GPUDevice, [event, count]: readonly [string?, number?] = []): GPUDevice {
+    let left = count;
     const called = (name: string): void => {
       this.calls.push(name);
-      if (this.loses(name, this.calls.length)) device.destroy();
+      if (name === event) left!--;
+      if (this.loses(name, this.calls.length) || left === 0) device.destroy();
     };
     const wrap = (target: object, special: Readonly<Record<string, unknown>>): object =>
       new Proxy(target, {

@@ -1,5 +1,6 @@
-/** The page of `device-lost.test.ts`: trains, tells how far it is, and how it ended. */
+/** The page of `device-lost.test.ts`: trains and writes, tells how far it is, and how it ended. */
 import { CharacterModel, createExecutor, DeviceLostError } from '../../../src/index.js';
+import { loadTextGenerator } from '../../../src/inference.js';
 
 /** How a training ended. */
 export interface Ending {
@@ -15,6 +16,10 @@ declare global {
     /** Steps that were reported. */
     trained?: number;
     train?: (steps: number) => Promise<Ending>;
+    /** Characters that were written. */
+    written?: number;
+    /** Writes with a new model; gives the text, and what it says of each device that was lost and replaced. */
+    write?: (length: number) => Promise<{ readonly text: string; readonly told: readonly string[] }>;
   }
 }
 
@@ -45,4 +50,27 @@ window.train = async (steps) => {
   } finally {
     executor.dispose();
   }
+};
+
+window.write = async (length) => {
+  window.written = 0;
+  const executor = await createExecutor({ backend: 'cpu' });
+  const model = CharacterModel.create({ executor, text: TEXT, hiddenSize: 32, numLayers: 2, seed: 1 });
+  const told: string[] = [];
+  const generator = await loadTextGenerator(await model.save(), {
+    backend: 'webgpu',
+    recovery: {
+      delay: 100,
+      onLost: (reason) => told.push(reason.replace(/:.*/s, '')),
+      onRecovered: () => told.push('recovered'),
+    },
+  });
+  let text = '';
+  for await (const character of generator.generate({ prompt: 'the ', length, seed: 7 })) {
+    text += character;
+    window.written = text.length;
+  }
+  generator.dispose();
+  executor.dispose();
+  return { text, told };
 };

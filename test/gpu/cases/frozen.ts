@@ -1,49 +1,11 @@
 /** Trained networks token by token: WebGPU against the plain loops, over awkward sizes, and what is freed. */
 import { CpuFrozenRunner } from '../../../src/cpu/frozen.js';
-import { FROZEN_GATES, type FrozenNetwork, type FrozenReader } from '../../../src/graph/frozen.js';
+import type { FrozenReader } from '../../../src/graph/frozen.js';
 import { GpuFrozenRunner } from '../../../src/gpu/frozen.js';
-import { Random } from '../../../src/nn/random.js';
 import { expectClose } from '../../support/compare.js';
 import { TOLERANCES } from '../../support/tolerances.js';
 import type { GpuCase } from '../case.js';
-
-interface Sizes {
-  readonly V: number;
-  readonly E: number;
-  readonly H: number;
-  readonly L: number;
-}
-
-function createNetwork(
-  cell: FrozenNetwork['cell'],
-  nonlinearity: FrozenNetwork['nonlinearity'],
-  { V, E, H, L }: Sizes,
-): FrozenNetwork {
-  const random = new Random(7);
-  const array = (size: number): Float32Array =>
-    Float32Array.from({ length: size }, () => random.uniform(-1, 1) / Math.sqrt(H));
-  const rows = FROZEN_GATES[cell] * H;
-  return {
-    cell,
-    nonlinearity,
-    vocabSize: V,
-    embeddingSize: E,
-    hiddenSize: H,
-    embedding: array(V * E),
-    layers: Array.from({ length: L }, (_, l) => {
-      const inputSize = l === 0 ? E : H;
-      return {
-        inputSize,
-        weightIh: array(rows * inputSize),
-        weightHh: array(rows * H),
-        biasIh: array(rows),
-        biasHh: array(rows),
-      };
-    }),
-    outputWeight: array(V * H),
-    outputBias: array(V),
-  };
-}
+import { createFrozenNetwork, type FrozenSizes } from '../frozen-network.js';
 
 /** Reads some tokens, asking for the logits of some only. */
 async function read(reader: FrozenReader, V: number): Promise<number[]> {
@@ -57,7 +19,7 @@ async function read(reader: FrozenReader, V: number): Promise<number[]> {
   return logits;
 }
 
-const SIZES: readonly Sizes[] = [
+const SIZES: readonly FrozenSizes[] = [
   { V: 1, E: 1, H: 1, L: 1 },
   { V: 5, E: 3, H: 64, L: 2 },
   { V: 67, E: 65, H: 131, L: 1 },
@@ -76,7 +38,7 @@ export const cases: readonly GpuCase[] = [
     SIZES.map((sizes): GpuCase => ({
       name: `${cell} ${nonlinearity}, V ${sizes.V}, E ${sizes.E}, H ${sizes.H}, L ${sizes.L}`,
       async run({ executor }) {
-        const network = createNetwork(cell, nonlinearity, sizes);
+        const network = createFrozenNetwork(cell, nonlinearity, sizes);
         const runner = await GpuFrozenRunner.create(network, { device: executor.device });
         const wanted = await read(new CpuFrozenRunner(network).start(), sizes.V);
         expectClose(await read(runner.start(), sizes.V), wanted, TOLERANCES.result, 'logits');
@@ -87,7 +49,7 @@ export const cases: readonly GpuCase[] = [
   {
     name: 'readers have states of their own, and begin with zeros',
     async run({ executor }) {
-      const network = createNetwork('lstm', 'tanh', { V: 9, E: 4, H: 20, L: 2 });
+      const network = createFrozenNetwork('lstm', 'tanh', { V: 9, E: 4, H: 20, L: 2 });
       const runner = await GpuFrozenRunner.create(network, { device: executor.device });
       const first = runner.start();
       const before = await read(first, 9);
