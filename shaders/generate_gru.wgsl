@@ -17,11 +17,11 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     for (var k = begin; k < end; k++) {
       let s = source(place, k);
       var at = place.quad + (vec4u(k * 4u) + vec4u(0u, 1u, 2u, 3u)) * (3u * quads);
-      r_sum += mat4x4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]) * s;
+      r_sum += weight_block(at) * s;
       at += quads;
-      z_sum += mat4x4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]) * s;
+      z_sum += weight_block(at) * s;
       at += quads;
-      h_sum += mat4x4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]) * s;
+      h_sum += weight_block(at) * s;
     }
     if (part == 0u) {
       x_sum = h_sum;

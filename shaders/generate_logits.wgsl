@@ -1,7 +1,7 @@
 // logits[b,v] = h[b]·weight[v] + bias[v]
 //
 //   h       rows of K from h_at on, in vec4
-//   weight  [K, V], K and V padded to multiples of four with zeros
+//   weight  [K, V], K and V padded to multiples of four with zeros; as lib/weights_float32.wgsl or _float16.wgsl says
 //   bias    [V], read when has_bias
 //   logits  [B, V]; assigned
 //
@@ -16,7 +16,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> h: array<vec4f>;
-@group(0) @binding(1) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(1) var<storage, read> weight: array<Weights>;
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read_write> logits: array<f32>;
 @group(1) @binding(0) var<uniform> params: Params;

@@ -15,13 +15,13 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   for (var k = 0u; k < length; k++) {
     let s = source(place, k);
     var at = place.quad + (vec4u(k * 4u) + vec4u(0u, 1u, 2u, 3u)) * (4u * quads);
-    i_sum += mat4x4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]) * s;
+    i_sum += weight_block(at) * s;
     at += quads;
-    f_sum += mat4x4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]) * s;
+    f_sum += weight_block(at) * s;
     at += quads;
-    g_sum += mat4x4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]) * s;
+    g_sum += weight_block(at) * s;
     at += quads;
-    o_sum += mat4x4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]) * s;
+    o_sum += weight_block(at) * s;
   }
   if (place.inside) {
     let at = place.row * quads + place.quad;

@@ -11,7 +11,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var sum = vec4f();
   for (var k = 0u; k < length; k++) {
     let at = place.quad + (vec4u(k * 4u) + vec4u(0u, 1u, 2u, 3u)) * quads;
-    sum += mat4x4f(weight[at.x], weight[at.y], weight[at.z], weight[at.w]) * source(place, k);
+    sum += weight_block(at) * source(place, k);
   }
   if (place.inside) {
     let a = sum + bias(place, 0u, 1u);

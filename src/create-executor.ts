@@ -3,7 +3,7 @@ import { DeviceError, fetched } from './graph/errors.js';
 import type { Executor } from './graph/executor.js';
 import { checkChoice, checkOptions } from './graph/options.js';
 import type { DeviceLike } from './gpu/device-types.js';
-import type { TuningMode } from './gpu/device.js';
+import type { TuningMode, WeightPrecision } from './gpu/device.js';
 import type { RecoveryOptions } from './gpu/reopening.js';
 import type { TuningStore } from './gpu/tuning/store.js';
 
@@ -19,6 +19,8 @@ export interface ExecutorOptions {
   readonly tuning?: TuningMode;
   /** Where that is remembered: {@link indexedDbTuningStore}, for instance. */
   readonly tuningStore?: TuningStore;
+  /** How WebGPU stores the weights that generation reads for every token, see {@link DeviceOptions.weightPrecision}. */
+  readonly weightPrecision?: WeightPrecision;
   /** What is done when WebGPU's device is lost, see {@link DeviceOptions.recovery}. */
   readonly recovery?: RecoveryOptions | false;
 }
@@ -29,9 +31,10 @@ export interface ExecutorOptions {
  * downloaded; ArgumentError for an unknown option
  */
 export async function createExecutor(options: ExecutorOptions = {}): Promise<Executor> {
-  const known = ['backend', 'device', 'precision', 'tuning', 'tuningStore', 'recovery'];
+  const known = ['backend', 'device', 'precision', 'tuning', 'tuningStore', 'weightPrecision', 'recovery'];
   checkOptions('createExecutor', options, known);
-  const { backend = 'auto', device, precision = 'float32', tuning, tuningStore, recovery } = options;
+  const { backend = 'auto', precision = 'float32', ...forGpu } = options;
+  const { device } = forGpu;
   checkChoice('createExecutor', 'backend', backend, ['auto', 'webgpu', 'cpu']);
   // Fetched here, so that an application downloads only the one it runs on.
   const onCpu = async (): Promise<Executor> =>
@@ -39,9 +42,9 @@ export async function createExecutor(options: ExecutorOptions = {}): Promise<Exe
   const { navigator } = globalThis as { readonly navigator?: { readonly gpu?: unknown } };
   if (backend === 'cpu' || (backend === 'auto' && !device && !navigator?.gpu)) return onCpu();
   const { GpuExecutor } = await fetched('the WebGPU executor', () => import('./gpu/executor.js'));
-  if (backend === 'webgpu' || device) return GpuExecutor.create({ device, tuning, tuningStore, recovery });
+  if (backend === 'webgpu' || device) return GpuExecutor.create(forGpu);
   try {
-    return await GpuExecutor.create({ tuning, tuningStore, recovery });
+    return await GpuExecutor.create(forGpu);
   } catch (error) {
     if (error instanceof DeviceError) return onCpu();
     throw error;

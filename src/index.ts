@@ -48,7 +48,7 @@ export type { CpuExecutorOptions } from './cpu/executor.js';
 export { GpuExecutor } from './gpu/executor.js';
 export type { CompileOptions } from './gpu/executor.js';
 export type { RecoveryOptions } from './gpu/reopening.js';
-export type { DeviceOptions, TuningMode } from './gpu/device.js';
+export type { DeviceOptions, TuningMode, WeightPrecision } from './gpu/device.js';
 export type { DeviceLike } from './gpu/device-types.js';
 export type { ChoiceSite, Variant } from './gpu/lower/choice.js';
 export type { GpuPlan } from './gpu/plan.js';

@@ -4,6 +4,7 @@
 //   tokens   whole numbers; the token of batch row b at tokens_at + b
 //   table    [V, ·]     by token: the finished product with W_ih, [G, H], or the x to be multiplied
 //   weight   [K, G, H]  rows of W_ihᵀ, where x is to be multiplied, then rows of W_hhᵀ
+//                       as lib/weights_float32.wgsl or lib/weights_float16.wgsl says
 //   vectors  [2, G, H]  b_hh, b_ih
 //   states   h of every layer before this step and after it, c of every layer: [B, H] each
 //
@@ -25,7 +26,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> tokens: array<i32>;
 @group(0) @binding(1) var<storage, read> table: array<vec4f>;
-@group(0) @binding(2) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(2) var<storage, read> weight: array<Weights>;
 @group(0) @binding(3) var<storage, read> vectors: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> states: array<vec4f>;
 @group(1) @binding(0) var<uniform> params: Params;

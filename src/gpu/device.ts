@@ -7,6 +7,9 @@ import type { TuningStore } from './tuning/store.js';
 /** When variants are measured, see {@link DeviceOptions.tuning}. */
 export type TuningMode = 'off' | 'background' | 'first';
 
+/** How weights are stored where they are only read, see {@link DeviceOptions.weightPrecision}. */
+export type WeightPrecision = 'float32' | 'float16';
+
 /** A device, who made it, and what it is called. */
 export interface OpenedDevice {
   readonly device: GPUDevice;
@@ -49,6 +52,14 @@ export interface DeviceOptions {
    * What the host knows of variables is kept for that, in memory of the host as large as the variables at most.
    */
   readonly recovery?: RecoveryOptions | false | undefined;
+  /**
+   * How generation stores the weights that it reads again for every token: those of the recurrent layers, and of an
+   * output layer whose logits have a dispatch of their own (above 32,768 weights, or where tokens are cut away).
+   * `float16` is half the memory to read, which is what such a step waits for on a GPU. Each weight is rounded to the
+   * nearest number of eleven binary digits, 65504 at most, and to zero below 2⁻¹⁴; all else, sums included, stays
+   * float32, and so do the variables themselves and training. Needs no feature of the adapter. Default `float32`.
+   */
+  readonly weightPrecision?: WeightPrecision | undefined;
   readonly powerPreference?: 'low-power' | 'high-performance' | undefined;
 }
 

@@ -6,7 +6,13 @@ import { checkChoice, checkNumber } from '../graph/options.js';
 import type { HostArray, Variable } from '../graph/value.js';
 import { toDeviceArray, type DeviceArray } from './device-array.js';
 import type { DeviceLike } from './device-types.js';
-import { openDevice, type DeviceOptions, type OpenedDevice, type TuningMode } from './device.js';
+import {
+  openDevice,
+  type DeviceOptions,
+  type OpenedDevice,
+  type TuningMode,
+  type WeightPrecision,
+} from './device.js';
 import { HostCopies, releasedError } from './host-copies.js';
 import type { Decisions } from './lower/choice.js';
 import { lowerGraph, prepareGraph, type LoweredGraph } from './lower/index.js';
@@ -18,6 +24,7 @@ import { DeviceSession } from './session.js';
 import { sameOrder, type TuningReport } from './tuning/tuner.js';
 
 const TUNING_MODES: readonly TuningMode[] = ['off', 'background', 'first'];
+const PRECISIONS: readonly WeightPrecision[] = ['float32', 'float16'];
 
 /** Options of {@link GpuExecutor.compile}. */
 export interface CompileOptions {
@@ -65,6 +72,7 @@ export class GpuExecutor implements Executor {
    */
   static async create(options: DeviceOptions = {}): Promise<GpuExecutor> {
     checkChoice('GpuExecutor.create', 'tuning', options.tuning ?? 'off', TUNING_MODES);
+    checkChoice('GpuExecutor.create', 'weightPrecision', options.weightPrecision ?? 'float32', PRECISIONS);
     checkNumber('GpuExecutor.create', 'tuningBudget', options.tuningBudget ?? 0, { min: 0 });
     checkRecovery('GpuExecutor.create', options.recovery ?? {}, ['snapshotPeriod']);
     return new GpuExecutor(await openDevice(options), options);
@@ -112,9 +120,9 @@ export class GpuExecutor implements Executor {
     const { software } = opened;
     const prepared = await prepareGraph(graph);
     this.#keeper.checkUsable();
-    const { recomputeAbove = device.limits.maxStorageBufferBindingSize } = this.#options;
+    const { recomputeAbove = device.limits.maxStorageBufferBindingSize, weightPrecision } = this.#options;
     const lower = (decisions: Decisions): LoweredGraph =>
-      lowerGraph(prepared, recomputeAbove, { software, decisions, leftOut: tuner.leftOut });
+      lowerGraph(prepared, recomputeAbove, { software, decisions, leftOut: tuner.leftOut, weightPrecision });
     const known = await tuner.remembered();
     if (options.decisions || this.#tuning === 'off') {
       const decisions = new Map(Object.entries(options.decisions ?? {}));

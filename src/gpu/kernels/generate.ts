@@ -5,10 +5,15 @@ import generateLstmSource from '../../../shaders/generate_lstm.wgsl?raw';
 import generateRnnSource from '../../../shaders/generate_rnn.wgsl?raw';
 import sampleTokenCutSource from '../../../shaders/sample_token_cut.wgsl?raw';
 import sampleTokenSource from '../../../shaders/sample_token.wgsl?raw';
+import stridedCopyFloat16Source from '../../../shaders/strided_copy_float16.wgsl?raw';
 import generateSource from '../../../shaders/lib/generate.wgsl?raw';
 import logitsProductSource from '../../../shaders/lib/logits_product.wgsl?raw';
 import sampleTokenOrderSource from '../../../shaders/lib/sample_token_order.wgsl?raw';
-import { defineKernel, type Kernel, type ShaderLibrary } from './kernel.js';
+import weightsFloat16Source from '../../../shaders/lib/weights_float16.wgsl?raw';
+import weightsFloat32Source from '../../../shaders/lib/weights_float32.wgsl?raw';
+import type { WeightPrecision } from '../device.js';
+import { stridedCopyKernel } from './general.js';
+import { defineKernel, type Bindings, type Kernel, type Parameters, type ShaderLibrary } from './kernel.js';
 import { activationsLibrary, gridLibrary, threefryLibrary } from './libraries.js';
 
 const generateLibrary: ShaderLibrary = { file: 'lib/generate.wgsl', code: generateSource };
@@ -20,6 +25,32 @@ const sampleTokenOrderLibrary: ShaderLibrary = {
   file: 'lib/sample_token_order.wgsl',
   code: sampleTokenOrderSource,
 };
+
+const weightsLibraries: Readonly<Record<WeightPrecision, ShaderLibrary>> = {
+  float32: { file: 'lib/weights_float32.wgsl', code: weightsFloat32Source },
+  float16: { file: 'lib/weights_float16.wgsl', code: weightsFloat16Source },
+};
+
+/** Declares a kernel for weights in each precision. */
+/* @__NO_SIDE_EFFECTS__ */
+function defineWeighted<const B extends Bindings, const P extends Parameters>(description: {
+  readonly name: string;
+  readonly file: string;
+  readonly code: string;
+  readonly libraries: readonly ShaderLibrary[];
+  readonly bindings: B;
+  readonly parameters: P;
+}): Readonly<Record<WeightPrecision, Kernel<B, P>>> {
+  const { name, libraries } = description;
+  return {
+    float32: defineKernel({ ...description, libraries: [...libraries, weightsLibraries.float32] }),
+    float16: defineKernel({
+      ...description,
+      name: `${name}_float16`,
+      libraries: [...libraries, weightsLibraries.float16],
+    }),
+  };
+}
 
 const stepBindings = {
   tokens: 'read',
@@ -43,7 +74,7 @@ const stepParameters = {
   relu: 'u32',
 } as const;
 
-export const generateLstmKernel = defineKernel({
+export const generateLstmKernel = defineWeighted({
   name: 'generate_lstm',
   file: 'generate_lstm.wgsl',
   code: generateLstmSource,
@@ -52,7 +83,7 @@ export const generateLstmKernel = defineKernel({
   parameters: stepParameters,
 });
 
-export const generateGruKernel = defineKernel({
+export const generateGruKernel = defineWeighted({
   name: 'generate_gru',
   file: 'generate_gru.wgsl',
   code: generateGruSource,
@@ -61,7 +92,7 @@ export const generateGruKernel = defineKernel({
   parameters: stepParameters,
 });
 
-export const generateRnnKernel = defineKernel({
+export const generateRnnKernel = defineWeighted({
   name: 'generate_rnn',
   file: 'generate_rnn.wgsl',
   code: generateRnnSource,
@@ -70,7 +101,7 @@ export const generateRnnKernel = defineKernel({
   parameters: stepParameters,
 });
 
-export const generateLogitsKernel = defineKernel({
+export const generateLogitsKernel = defineWeighted({
   name: 'generate_logits',
   file: 'generate_logits.wgsl',
   code: generateLogitsSource,
@@ -83,7 +114,7 @@ export const sampleTokenKernel = defineKernel({
   name: 'sample_token',
   file: 'sample_token.wgsl',
   code: sampleTokenSource,
-  libraries: [logitsProductLibrary, sampleTokenOrderLibrary, threefryLibrary],
+  libraries: [logitsProductLibrary, sampleTokenOrderLibrary, threefryLibrary, weightsLibraries.float32],
   bindings: {
     logits: 'read_write',
     h: 'read',
@@ -127,12 +158,22 @@ export const sampleTokenCutKernel = defineKernel({
   },
 });
 
+/** Packs what kernels with weights in float16 read. */
+export const stridedCopyFloat16Kernel = defineKernel({
+  name: 'strided_copy_float16',
+  file: 'strided_copy_float16.wgsl',
+  code: stridedCopyFloat16Source,
+  libraries: [gridLibrary],
+  bindings: stridedCopyKernel.bindings,
+  parameters: stridedCopyKernel.parameters,
+});
+
 /** All of them. */
 export const GENERATE_KERNELS: readonly Kernel[] = [
-  generateLstmKernel,
-  generateGruKernel,
-  generateRnnKernel,
-  generateLogitsKernel,
+  ...[generateLstmKernel, generateGruKernel, generateRnnKernel, generateLogitsKernel].flatMap(
+    ({ float32, float16 }): Kernel[] => [float32, float16],
+  ),
   sampleTokenKernel,
   sampleTokenCutKernel,
+  stridedCopyFloat16Kernel,
 ];

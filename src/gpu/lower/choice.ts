@@ -1,4 +1,5 @@
 /** Ways to do the same work, among which the adapter decides: what a lowering rule offers, and what was taken. */
+import type { WeightPrecision } from '../device.js';
 
 /** One way to do some work. */
 export interface Variant {
@@ -61,4 +62,6 @@ export interface LoweringSettings {
   readonly software?: boolean;
   readonly decisions?: Decisions;
   readonly leftOut?: LeftOut;
+  /** How kernels that write tokens store weights. Default float32. */
+  readonly weightPrecision?: WeightPrecision | undefined;
 }

@@ -3,6 +3,7 @@ import { DeviceError, LimitError, ShaderError } from '../../graph/errors.js';
 import type { Graph } from '../../graph/graph.js';
 import type { Operation } from '../../graph/operation.js';
 import type { Node, Value, Variable } from '../../graph/value.js';
+import type { WeightPrecision } from '../device.js';
 import {
   MAX_WORKGROUPS,
   type Bindings,
@@ -69,6 +70,8 @@ export class LoweringContext {
   readonly recomputeAbove: number;
   /** Whether shaders run on the processor: for the defaults of choices. */
   readonly software: boolean;
+  /** How kernels that write tokens store weights. */
+  readonly weightPrecision: WeightPrecision;
   readonly #decisions: LoweringSettings['decisions'];
   readonly #leftOut: LoweringSettings['leftOut'];
   /** The one whose steps are being appended. */
@@ -79,11 +82,12 @@ export class LoweringContext {
     graph: Graph,
     nodes: readonly Node[],
     recomputeAbove: number,
-    { software = false, decisions, leftOut }: LoweringSettings = {},
+    { software = false, decisions, leftOut, weightPrecision = 'float32' }: LoweringSettings = {},
   ) {
     this.graph = graph;
     this.recomputeAbove = recomputeAbove;
     this.software = software;
+    this.weightPrecision = weightPrecision;
     this.#decisions = decisions;
     this.#leftOut = leftOut;
     const consumers = new Map<Value, Node[]>();

@@ -15,12 +15,14 @@ import {
   generateLogitsKernel,
   generateLstmKernel,
   generateRnnKernel,
+  stridedCopyFloat16Kernel,
 } from '../kernels/generate.js';
 import { alignUp, type View } from '../memory.js';
+import type { WeightPrecision } from '../device.js';
 import { defineLowering, type LoweringContext } from './context.js';
 import { emitMatmul } from './matmul.js';
 import { cutsTokens, emitSampleToken, placeSampler, wholeOf, type LogitsProduct } from './sample-token.js';
-import { emitStridedCopy } from './strided-copy.js';
+import { emitStridedCopy, type StridedCopy } from './strided-copy.js';
 
 /** Bytes of a number. */
 const WORD = 4;
@@ -92,7 +94,7 @@ export const lowerGenerate = defineLowering({
       layers.forEach(({ table, weight, vectors, inputQuads, rowQuads }, l) => {
         const at = (name: string, step: number, layer: number): number =>
           (blockOf(name, step).offset / WORD + layer * B * P) / 4;
-        context.dispatch(KERNELS[cell], {
+        context.dispatch(KERNELS[cell][context.weightPrecision], {
           buffers: { tokens, table, weight, vectors, states },
           parameters: {
             batch: B,
@@ -179,6 +181,24 @@ function planLayer(
   return { table, weight, vectors, inputQuads, rowQuads: inputQuads };
 }
 
+/** Packs weights, each copy into rows of an even length without gaps, for kernels of the precision that was chosen. */
+function packWeight(
+  context: LoweringContext,
+  values: readonly Value[],
+  { packing, count, precision }: { packing: string; count: number; precision: WeightPrecision },
+  copies: (from: readonly View[], to: View) => readonly StridedCopy[],
+): View {
+  const float16 = precision === 'float16';
+  const name = float16 ? `${packing}, float16` : packing;
+  return context.packed(values, name, (count * WORD) / (float16 ? 2 : 1), (from, to) => {
+    for (const copy of copies(from, to)) {
+      const words = [...copy.size.slice(0, -1), copy.size.at(-1)! / 2];
+      const packs = { fromSize: copy.size, ...copy, size: words, kernel: stridedCopyFloat16Kernel };
+      emitStridedCopy(context, float16 ? packs : copy);
+    }
+  });
+}
+
 /** Rows of W_ihᵀ and W_hhᵀ, one behind the other: `[K, G, P]`, K padded to multiples of four. */
 function packWeights(
   context: LoweringContext,
@@ -188,21 +208,23 @@ function packWeights(
   label: string,
 ): View {
   const rows = widths.reduce((sum, width) => sum + alignUp(width, 4), 0);
-  return context.packed(weights, 'rows of inputs', rows * G * P * WORD, (from, to) => {
+  const packed = { packing: 'rows of inputs', count: rows * G * P, precision: context.weightPrecision };
+  return packWeight(context, weights, packed, (from, to) => {
     let row = 0;
-    from.forEach((view, i) => {
+    return from.map((view, i) => {
       const width = widths[i]!;
-      emitStridedCopy(context, {
+      const toOffset = row * G * P;
+      row += alignUp(width, 4);
+      return {
         from: view,
         to,
         size: [alignUp(width, 4), G, P],
         fromSize: [width, G, H],
         fromStride: [1, H * width, width],
         toStride: [G * P, P, 1],
-        toOffset: row * G * P,
+        toOffset,
         label,
-      });
-      row += alignUp(width, 4);
+      };
     });
   });
 }
@@ -293,11 +315,17 @@ function padRows(context: LoweringContext, matrix: Value, label: string): View {
 }
 
 /** The transposed weight `[P, V]`, both padded to multiples of four. */
-function packOutput(context: LoweringContext, weight: Value, label: string): View {
+function packOutput(
+  context: LoweringContext,
+  weight: Value,
+  precision: WeightPrecision,
+  label: string,
+): View {
   const [V, H] = weight.shape as readonly [number, number];
   const [rows, columns] = [alignUp(H, 4), alignUp(V, 4)];
-  return context.packed([weight], 'transposed, padded', rows * columns * WORD, ([from], to) => {
-    emitStridedCopy(context, {
+  const packed = { packing: 'transposed, padded', count: rows * columns, precision };
+  return packWeight(context, [weight], packed, ([from], to) => [
+    {
       from: from!,
       to,
       size: [rows, columns],
@@ -305,8 +333,8 @@ function packOutput(context: LoweringContext, weight: Value, label: string): Vie
       fromStride: [1, H],
       toStride: [columns, 1],
       label,
-    });
-  });
+    },
+  ]);
 }
 
 /** What the drawing of tokens needs. */
@@ -335,14 +363,15 @@ function planOutput(
     },
     label,
   );
+  // Where tokens are cut away, the logits are read before one is drawn.
+  const apart = V * P > DRAWN_PRODUCT || cutsTokens(sampler);
   return {
     product: {
-      weight: packOutput(context, of('outputWeight'), label),
+      weight: packOutput(context, of('outputWeight'), apart ? context.weightPrecision : 'float32', label),
       bias: bias ? context.view(bias) : null,
       quads: P / 4,
     },
-    // Where tokens are cut away, the logits are read before one is drawn.
-    apart: V * P > DRAWN_PRODUCT || cutsTokens(sampler),
+    apart,
     logits: context.allocate('logits', B * V * WORD),
     sampler,
   };
@@ -355,7 +384,7 @@ function emitLogits(
   logits: View,
   label: string,
 ): void {
-  context.dispatch(generateLogitsKernel, {
+  context.dispatch(generateLogitsKernel[context.weightPrecision], {
     buffers: { h, weight, bias: bias ?? context.nothing('read'), logits },
     parameters: { batch: B, classes: V, quads, h_at: at, has_bias: bias !== null },
     workgroups: foldWorkgroups(B * Math.ceil(V / 4), 32),

@@ -17,15 +17,18 @@ export interface StridedCopy {
   readonly toStride: readonly number[];
   readonly fromOffset?: number;
   readonly toOffset?: number;
+  /** Another kernel with the same bindings and parameters. */
+  readonly kernel?: typeof stridedCopyKernel;
   readonly label: string;
 }
 
 /** Appends one strided copy. */
 export function emitStridedCopy(context: LoweringContext, copy: StridedCopy): void {
   const { from, to, size, fromSize = size, fromStride, toStride, fromOffset = 0, toOffset = 0, label } = copy;
+  const { kernel = stridedCopyKernel } = copy;
   // Bound from the storage's beginning, so that offsets need no alignment.
   const whole = ({ storage }: View): View => ({ storage, offset: 0, bytes: storage.bytes });
-  context.dispatch(stridedCopyKernel, {
+  context.dispatch(kernel, {
     buffers: { x: whole(from), y: whole(to) },
     parameters: {
       size: toFour(size, 1),

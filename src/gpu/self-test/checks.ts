@@ -249,15 +249,19 @@ function others(cell: CellName): SelfTestGraph[] {
 function writing(cell: CellName, V: number, cut = false): SelfTestGraph {
   return check('writing', (to) => {
     const [B, E, H, G] = [3, 6, 12, CELLS[cell].gates.length];
-    const weights = [G * H, H].map((rows, i) => to.real([rows, i === 0 ? E : H], -0.3, 0.3));
+    // As float16 has them too.
+    const weight = (rows: number, columns: number, bound: number): Value =>
+      to.real([rows, columns], -bound, bound, 2 ** -10);
     const { tokens } = writeTokens({
       cell,
       table: to.real([V, E]),
-      layers: [{ weightIh: weights[0]!, weightHh: to.real([G * H, H], -0.3, 0.3), biasIh: to.real([G * H]) }],
+      layers: [
+        { weightIh: weight(G * H, E, 0.3), weightHh: weight(G * H, H, 0.3), biasIh: to.real([G * H]) },
+      ],
       states: Object.fromEntries(CELLS[cell].states.map((name) => [name, to.real([1, B, H])])),
       token: to.whole([B], V),
       length: 3,
-      outputWeight: to.real([V, H], -2, 2),
+      outputWeight: weight(V, H, 2),
       outputBias: to.real([V]),
       sampler: {
         temperature: to.real([], 0.8, 0.9),

@@ -12,10 +12,11 @@ export class Exercise {
   readonly feeds: Record<string, HostArray | number> = {};
   #state = 1;
 
-  /** An input of numbers from `low` to `high`. */
-  real(shape: Shape, low = -1, high = 1): Value {
-    const numbers = Float32Array.from({ length: sizeOf(shape) }, () => low + (high - low) * this.#draw());
-    return this.#feed(shape, numbers);
+  /** An input of numbers from `low` to `high`; multiples of `unit` where that is given. */
+  real(shape: Shape, low = -1, high = 1, unit = 0): Value {
+    const draw = (): number => low + (high - low) * this.#draw();
+    const rounded = (): number => Math.trunc(draw() / unit) * unit;
+    return this.#feed(shape, Float32Array.from({ length: sizeOf(shape) }, unit > 0 ? rounded : draw));
   }
 
   /** An int32 input of whole numbers from `low` to below `high`. */

@@ -1,10 +1,14 @@
 /** Drawing tokens, and models that read and write one after another, on the GPU against the reference. */
+import type { WeightPrecision } from '../../../src/gpu/device.js';
+import { GpuExecutor } from '../../../src/gpu/executor.js';
 import { Graph } from '../../../src/graph/graph.js';
 import { Variable, type Value } from '../../../src/graph/value.js';
 import * as ops from '../../../src/ops/index.js';
 import { CharacterModel, type CharacterModelOptions } from '../../../src/text/character-model.js';
-import type { GpuCase } from '../case.js';
+import type { GpuCase, GpuContext } from '../case.js';
 import { compareExecutors, randomArray, randomTokens } from '../compare-executors.js';
+import { expectClose } from '../../support/compare.js';
+import { roundToFloat16 } from '../../support/float16.js';
 import { TOLERANCES } from '../../support/tolerances.js';
 
 interface Settings {
@@ -111,17 +115,24 @@ interface Sizes {
 }
 
 /** Reads a prompt and writes on, with states and token carried from run to run. */
-function writing(sizes: Sizes, settings: Settings = {}): GpuCase {
+function writing(
+  sizes: Sizes,
+  settings: Settings = {},
+  weightPrecision: WeightPrecision = 'float32',
+): GpuCase {
   const { cell, V, E, H, L, B, length, bias = true, tied = false, relu = false } = sizes;
   const options = Object.entries({ bias, tied, relu }).filter(([name, on]) => on !== (name === 'bias'));
   const name = [
     `${cell} ${L}×${H}, V ${V}, E ${E}, B ${B}, ${length} tokens`,
     ...options.map(([option, on]) => `${option} ${on}`),
     ...Object.entries(settings).map(([option, value]) => `${option} ${value}`),
+    ...(weightPrecision === 'float16' ? ['weights of float16'] : []),
   ].join(', ');
   return {
     name,
-    run: (context) => {
+    run: async (context) => {
+      const halved = weightPrecision === 'float16';
+      const executor = halved ? await halfOn(context) : context.executor;
       const G = ops.CELLS[cell].gates.length;
       let seed = 20;
       const create = (what: string, shape: readonly number[], bound = 1): Variable => {
@@ -131,7 +142,9 @@ function writing(sizes: Sizes, settings: Settings = {}): GpuCase {
           -bound,
           bound,
         );
-        return new Variable({ name: what, shape, initial: () => numbers });
+        // What rounding does is another case's affair: these it leaves as they are, so that the same numbers come out.
+        const initial = halved ? numbers.map(roundToFloat16) : numbers;
+        return new Variable({ name: what, shape, initial: () => initial });
       };
       const table = create('table', [V, E]);
       const outputWeight = tied ? table : create('output', [V, H], 0.5);
@@ -144,8 +157,8 @@ function writing(sizes: Sizes, settings: Settings = {}): GpuCase {
       }));
       const states = ops.CELLS[cell].states.map((state) => [state, create(state, [L, B, H])] as const);
       const token = new Variable({ name: 'token', shape: [B], dtype: 'int32' });
-      return compareExecutors(
-        context,
+      await compareExecutors(
+        { ...context, executor },
         (graph) => {
           const of = (variable: Variable): Value => graph.read(variable);
           const network = {
@@ -190,7 +203,69 @@ const models: readonly GpuCase[] = [
     writing({ cell, V: 17_000, E: 9, H: 64, L: 2, B: 2, length: 3 }, { topP: 0.8 }),
   ]),
   writing({ cell: 'rnn', V: 13, E: 5, H: 7, L: 2, B: 2, length: 4, relu: true }),
+  writing({ cell: 'lstm', V: 17_000, E: 9, H: 62, L: 2, B: 2, length: 2 }, {}, 'float16'),
+  writing({ cell: 'gru', V: 13, E: 5, H: 7, L: 2, B: 3, length: 3 }, { topK: 9 }, 'float16'),
+  writing({ cell: 'rnn', V: 13, E: 5, H: 68, L: 1, B: 3, length: 3 }, {}, 'float16'),
 ];
+
+/** Another executor on the same device, so that what is compiled there need not be again. */
+function halfOn({ executor: { device } }: GpuContext): Promise<GpuExecutor> {
+  return GpuExecutor.create({ device, weightPrecision: 'float16' });
+}
+
+/** A relu network without inputs: from a state of a single one it comes to a column of its weights. */
+const rounding: GpuCase = {
+  name: 'weights of float16 are the nearest there are',
+  async run(context) {
+    const executor = await halfOn(context);
+    const columns = async (H: number, weights: Float32Array): Promise<ArrayLike<number>> => {
+      const graph = new Graph('rounding');
+      const B = 2 * H;
+      const { h } = ops.readTokens(
+        {
+          cell: 'rnn',
+          activation: 'relu',
+          table: graph.input('table', [1, 1]),
+          layers: [{ weightIh: graph.input('ih', [H, 1]), weightHh: graph.input('hh', [H, H]) }],
+          states: { h: graph.input('h', [1, B, H]) },
+        },
+        graph.input('tokens', [1, B], 'int32'),
+      );
+      graph.output('columns', h!);
+      const ones = new Float32Array(B * H);
+      for (let k = 0; k < H; k++) {
+        ones[k * H + k] = 1;
+        ones[(H + k) * H + k] = -1;
+      }
+      const feeds = {
+        table: new Float32Array(1),
+        ih: new Float32Array(H),
+        hh: weights,
+        h: ones,
+        tokens: new Int32Array(B),
+      };
+      const { outputs } = await (await executor.compile(graph)).run(feeds, { read: ['columns'] });
+      return outputs['columns']!;
+    };
+    const H = 20;
+    // Those that are to be above all: smallest and largest, and beside the middle of two neighbours.
+    const edges = [2 ** -14, 65504, 65520, 1e30, 2 ** -24, 1e-40].flatMap((x) => [x, x * (1 - 2 ** -24)]);
+    const middles = [1, 3, 5, 2047, 4095].map((odd) => 1 + odd / 2048);
+    const beside = middles.flatMap((x) => [x, x + 2 ** -23, x - 2 ** -23, 40 * x, x / 4096]);
+    const special = [0, ...edges, ...beside].flatMap((x) => [x, -x]);
+    const weights = randomArray(H * H, 8, -2, 2);
+    weights.set(special);
+    const wanted = Float32Array.from({ length: 2 * H * H }, (_, i) => {
+      const [row, unit] = [Math.floor(i / H), i % H];
+      const rounded = roundToFloat16(weights[unit * H + (row % H)]!);
+      return Math.max(0, row < H ? rounded : -rounded);
+    });
+    expectClose(await columns(H, weights), wanted, TOLERANCES.exact, 'columns');
+    const [infinite] = Array.from(await columns(1, Float32Array.of(Infinity)));
+    if (infinite !== Infinity) throw new Error(`infinity has become ${infinite}`);
+    executor.dispose();
+  },
+};
 
 const TEXT = 'the quick brown fox jumps over the lazy dog. Pack my box with five dozen liquor jugs!\n'.repeat(
   4,
@@ -237,6 +312,7 @@ function modelCase(name: string, options: Partial<CharacterModelOptions>): GpuCa
 export const cases: readonly GpuCase[] = [
   ...draws,
   ...models,
+  rounding,
   modelCase('lstm', {}),
   modelCase('gru of two layers', { cell: 'gru', numLayers: 2 }),
   modelCase('relu rnn', { cell: 'rnn', nonlinearity: 'relu' }),

@@ -156,6 +156,26 @@ export const cases: readonly GpuCase[] = [
     },
   },
   {
+    name: 'with weights of float16 their kernels are tested: right ones pass, a wrong one is refused',
+    async run({ executor: { device } }) {
+      const weightPrecision = 'float16';
+      const right = await GpuExecutor.create({ device, weightPrecision });
+      const passed = await selfTest({ executor: right, operations: ['writing'] });
+      check(passed.passed, passed.text);
+      check(
+        passed.checks.some(({ variant }) => variant.includes('generate_lstm_float16')),
+        passed.text,
+      );
+      right.dispose();
+      const wrong = miscompiling(['generate_lstm_float16'], '(words.y)', '(words.x)');
+      const executor = await GpuExecutor.create({ device: withShaders(device, wrong), weightPrecision });
+      const report = await selfTest({ executor, operations: ['writing'] });
+      check(report.unusable.join() === 'writing', report.text);
+      check(Object.keys(report.leftOut).includes('kernel "generate_lstm_float16"'), report.text);
+      executor.dispose();
+    },
+  },
+  {
     name: 'it ends when its signal says so, and nothing stays allocated',
     async run({ executor: { device } }) {
       const executor = await GpuExecutor.create({ device });

@@ -1,5 +1,6 @@
 /** The self-test's graphs: they run every kernel, and each tries what it says. */
 import { describe, expect, test, vi } from 'vitest';
+import type { WeightPrecision } from '../../../src/gpu/device.js';
 import { KERNELS } from '../../../src/gpu/kernels/index.js';
 import { lowerGraph, prepareGraph } from '../../../src/gpu/lower/index.js';
 import type { Program } from '../../../src/gpu/program.js';
@@ -8,14 +9,18 @@ import { Exercise } from '../../../src/gpu/self-test/exercise.js';
 import { ArgumentError, CpuExecutor, DeviceError, selfTest } from '../../../src/index.js';
 
 /** Kernels of all variants of all graphs, on an adapter of this kind. */
-async function kernelsOf(thorough: boolean, software: boolean): Promise<Set<string>> {
+async function kernelsOf(
+  thorough: boolean,
+  software: boolean,
+  weightPrecision: WeightPrecision = 'float32',
+): Promise<Set<string>> {
   const kernels = new Set<string>();
   for (const { record, family } of selfTestGraphs(thorough)) {
     const exercise = new Exercise();
     record(exercise);
     const graph = await prepareGraph(exercise.graph);
     const lower = (decisions: Record<string, string>): Program => {
-      const settings = { software, decisions: new Map(Object.entries(decisions)) };
+      const settings = { software, decisions: new Map(Object.entries(decisions)), weightPrecision };
       const { program } = lowerGraph(graph, Infinity, settings);
       for (const step of [...program.packings.flatMap((packing) => packing.steps), ...program.steps]) {
         if (step.type === 'dispatch') kernels.add(step.kernel.name);
@@ -35,10 +40,10 @@ const without = (tried: ReadonlySet<string>): string[] =>
 
 describe('the self-test', () => {
   test(
-    'runs every kernel of the executor, on one kind of adapter or the other',
+    'runs every kernel of the executor, on one kind of adapter and with one precision or the other',
     { timeout: 60_000 },
     async () => {
-      const tried = new Set([...(await kernelsOf(true, true)), ...(await kernelsOf(true, false))]);
+      const tried = new Set([...(await kernelsOf(true, true)), ...(await kernelsOf(true, false, 'float16'))]);
       // The entry for inference has an executor of its own.
       expect(without(tried)).toEqual(['frozen_step']);
     },
@@ -48,7 +53,7 @@ describe('the self-test', () => {
     'runs, in short, what usual models need; on the processor: %j',
     async (software) => {
       const unusual =
-        /_options|_rnn_|_norm_|_project|_before|ctc_|correct_top_k|generate_|_cut|frozen|optimizer_update_/;
+        /_options|_rnn_|_norm_|_project|_before|ctc_|correct_top_k|generate_|_float16|_cut|frozen|optimizer_update_/;
       const tried = await kernelsOf(false, software);
       const other = software ? /_persistent_1$/ : /_16$|_persistent_/;
       for (const name of without(tried)) if (!other.test(name)) expect(name).toMatch(unusual);
