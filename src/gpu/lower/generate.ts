@@ -9,6 +9,7 @@
 import type { Value } from '../../graph/value.js';
 import { CELLS } from '../../ops/cells.js';
 import { generateInputs, generateOperation } from '../../ops/generate.js';
+import type { WeightPrecision } from '../device.js';
 import { foldWorkgroups } from '../kernels/kernel.js';
 import {
   generateGruKernel,
@@ -18,7 +19,6 @@ import {
   stridedCopyFloat16Kernel,
 } from '../kernels/generate.js';
 import { alignUp, type View } from '../memory.js';
-import type { WeightPrecision } from '../device.js';
 import { defineLowering, type LoweringContext } from './context.js';
 import { emitMatmul } from './matmul.js';
 import { cutsTokens, emitSampleToken, placeSampler, wholeOf, type LogitsProduct } from './sample-token.js';
