@@ -42,8 +42,10 @@ const LONG_PAIRS = 3;
 const LONG_BATCH = 20;
 /** A variant that is that much slower in its first pair is given up. */
 const CLEARLY_SLOWER = 1.3;
-/** Milliseconds that a batch should take, so that the clock and the submit's own cost do not matter. */
+/** Milliseconds that a batch should take at least. */
 const BATCH = 4;
+/** How often it should take the time of an empty submit: Firefox tells on a timer of 100 ms that one is done. */
+const WAITS = 8;
 const MOST_REPEATS = 256;
 /** Choices that touch more memory than this are not measured. */
 const MOST_BYTES = 2 ** 29;
@@ -190,9 +192,11 @@ export class Tuner {
       const base = await prepare(standard.name);
       const expected = await results(base);
       if (expected.size === 0) return { report: null, spent };
-      // The first run may have waited for what the queue still held, or for the driver's compiler.
-      const once = await timed(base, 1);
-      const repeats = Math.min(MOST_REPEATS, Math.max(1, Math.ceil(BATCH / once)));
+      const wait = Math.min(await timed(base, 0), await timed(base, 0));
+      const batch = Math.max(BATCH, WAITS * wait);
+      // A clock that coarse tells nothing within the budget.
+      if (2 * LONG_PAIRS * batch > budget && batch > LONG_BATCH) return { report: null, spent };
+      const repeats = await repeatsFor(batch, (times) => timed(base, times));
       for (const { name, orderClass } of others) {
         if (spent > budget) {
           untried.push(name);
@@ -311,6 +315,17 @@ function differentBits(actual: ArrayBuffer, expected: ArrayBuffer): string | nul
   const [a, b] = [new Uint32Array(actual), new Uint32Array(expected)];
   const index = a.findIndex((bits, i) => bits !== b[i]);
   return index < 0 ? null : `other bits than the default at index ${index}`;
+}
+
+/** How often to run in one batch, for it to take so many milliseconds. */
+async function repeatsFor(batch: number, run: (times: number) => Promise<number>): Promise<number> {
+  for (let repeats = 1; ;) {
+    let time = await run(repeats);
+    // It may have waited for another program.
+    if (time >= batch && time < 10 * batch) time = Math.min(time, await run(repeats));
+    if (time >= batch || repeats >= MOST_REPEATS) return repeats;
+    repeats = Math.min(MOST_REPEATS, Math.max(2 * repeats, Math.ceil((repeats * batch) / time)));
+  }
 }
 
 /** The median of the variant's time over the default's. */

@@ -47,6 +47,12 @@ async function lossOf(work: () => unknown): Promise<DeviceLostError> {
 }
 
 /** An executor on devices that can be lost, with a snapshot after every step, or after the first only. */
+/** Destroys a device, and waits until that is known: Firefox tells after some 100 ms. */
+async function destroyed(device: GPUDevice): Promise<void> {
+  device.destroy();
+  await device.lost;
+}
+
 async function openLosing({ open, gpu }: CaseContext, { attempts = 100, snapshotPeriod = 0 } = {}) {
   const losing = new LosingGpu(gpu);
   const executor = await open({ gpu: losing.gpu, recovery: { attempts, delay: 0, snapshotPeriod } });
@@ -262,9 +268,7 @@ export const cases: readonly GpuCase[] = [
       checkSame([losses, final, step], [1, false, null], 'the loss');
       await lossOf(() => executor.read(count));
       // The next device is not there yet; all takes effect in its order.
-      const { device } = executor;
-      device.destroy();
-      await device.lost;
+      await destroyed(executor.device);
       executor.write(count, Float32Array.of(7, 7, 7));
       const runs = [counter.run(), counter.run({}, { read: ['count'] })];
       executor.write(weight, Float32Array.of(0, 0, 1));
@@ -290,7 +294,7 @@ export const cases: readonly GpuCase[] = [
       const executor = await open({ gpu: losing.gpu, recovery: { attempts: 3, delay: 0, timeout: 2000 } });
       const variable = new Variable({ name: 'v', shape: [1], initial: () => Float32Array.of(5) });
       losing.silences = 1;
-      executor.device.destroy();
+      await destroyed(executor.device);
       checkSame([...(await executor.read(variable))], [5], 'the value');
       await executor.synchronize();
       check(losing.asked === 3, `${losing.asked} adapters were asked for`);
@@ -341,7 +345,7 @@ export const cases: readonly GpuCase[] = [
       const variable = new Variable({ name: 'v', shape: [1], initial: () => Float32Array.of(5) });
       const wrong = { 'matmul: shared': 'gives other numbers' };
       await executor.leaveOut(wrong);
-      first.destroy();
+      await destroyed(first);
       checkSame([...(await executor.read(variable))], [5], 'the value');
       await executor.synchronize();
       checkSame(executor.leftOut, wrong, 'what is left out');

@@ -42,7 +42,8 @@ async function watched(
   run: (executor: GpuExecutor, watch: DeviceWatch) => Promise<void>,
 ): Promise<void> {
   const watch = watchDevice(executor.device);
-  const own = await GpuExecutor.create({ device: watch.device });
+  // Snapshots against a lost device would be counted too, on adapters so slow that one falls due.
+  const own = await GpuExecutor.create({ device: watch.device, recovery: { snapshotPeriod: 1e9 } });
   try {
     await run(own, watch);
   } finally {
