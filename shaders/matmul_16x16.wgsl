@@ -3,12 +3,13 @@
 // One invocation computes a 16×16 tile of C, sixteen 4×4 blocks each in one matrix accumulator: for software
 // adapters, where a load costs several times what a multiplication does and registers are memory anyway.
 // Tiles are numbered along the rows of C, so that no invocation of a workgroup is idle but in the last one.
-// Workgroups: ⌈⌈M/16⌉·⌈N/16⌉ / 16⌉, folded into two dimensions; by parts of k.
+// Workgroups: ⌈⌈M/16⌉·⌈N/16⌉ / 8⌉, ⌈N/16⌉ being rounded up to a multiple of TOGETHER, folded into two dimensions;
+// by parts of k.
 
-@compute @workgroup_size(16)
+@compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) workgroups: vec3u, @builtin(local_invocation_index) local: u32) {
-  let across = (params.n + 15u) / 16u;
-  let tile = linear_index(workgroup, workgroups, local, 16u);
+  let across = ((params.n + 15u) / 16u + TOGETHER - 1u) / TOGETHER * TOGETHER;
+  let tile = linear_index(workgroup, workgroups, local, 8u);
   let n0 = tile % across * 16u;
   let m0 = tile / across * 16u;
   if (m0 >= params.m) {
@@ -17,10 +18,10 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) workgr
   let part = workgroup.z;
   let begin = part * params.k_part;
   let end = min(params.k, begin + params.k_part);
-  var a0 = rows_of_a(m0, begin);
-  var a1 = rows_of_a(m0 + 4u, begin);
-  var a2 = rows_of_a(m0 + 8u, begin);
-  var a3 = rows_of_a(m0 + 12u, begin);
+  var a0 = loaded_rows(rows_of_a(m0, begin), local);
+  var a1 = loaded_rows(rows_of_a(m0 + 4u, begin), local);
+  var a2 = loaded_rows(rows_of_a(m0 + 8u, begin), local);
+  var a3 = loaded_rows(rows_of_a(m0 + 12u, begin), local);
   var b0 = columns_of_b(n0, begin);
   var b1 = columns_of_b(n0 + 4u, begin);
   var b2 = columns_of_b(n0 + 8u, begin);
@@ -83,22 +84,22 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) workgr
     let row1 = fetch_b(b1);
     let row2 = fetch_b(b2);
     let row3 = fetch_b(b3);
-    let column0 = fetch_a(a0);
+    let column0 = column_of_a(a0);
     c00 += outer_product(row0, column0);
     c01 += outer_product(row1, column0);
     c02 += outer_product(row2, column0);
     c03 += outer_product(row3, column0);
-    let column1 = fetch_a(a1);
+    let column1 = column_of_a(a1);
     c10 += outer_product(row0, column1);
     c11 += outer_product(row1, column1);
     c12 += outer_product(row2, column1);
     c13 += outer_product(row3, column1);
-    let column2 = fetch_a(a2);
+    let column2 = column_of_a(a2);
     c20 += outer_product(row0, column2);
     c21 += outer_product(row1, column2);
     c22 += outer_product(row2, column2);
     c23 += outer_product(row3, column2);
-    let column3 = fetch_a(a3);
+    let column3 = column_of_a(a3);
     c30 += outer_product(row0, column3);
     c31 += outer_product(row1, column3);
     c32 += outer_product(row2, column3);

@@ -53,12 +53,6 @@ fn fetch_b(at: vec4u) -> vec4f {
   return vec4f(b[at.x], b[at.y], b[at.z], b[at.w]);
 }
 
-// Four m by four k: a column is one m.
-fn block_of_a(rows: vec4u) -> mat4x4f {
-  let k = vec4u(0u, 1u, 2u, 3u) * params.a_k;
-  return mat4x4f(fetch_a(rows.x + k), fetch_a(rows.y + k), fetch_a(rows.z + k), fetch_a(rows.w + k));
-}
-
 // Four k by four n: a column is one k, so that the product with a block of A has one m a column.
 fn block_of_b(columns: vec4u) -> mat4x4f {
   let k = vec4u(0u, 1u, 2u, 3u) * params.b_k;

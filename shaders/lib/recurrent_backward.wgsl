@@ -71,8 +71,3 @@ fn weight_block(direction: u32, n: u32, quad: u32) -> mat4x4f {
   let at = params.weight_offset + direction * params.weight_stride + row * 4u * quads + quad;
   return mat4x4f(weight[at], weight[at + quads], weight[at + 2u * quads], weight[at + 3u * quads]);
 }
-
-// Four n of four rows of what is multiplied: column = batch row, component = n.
-fn source_block(rows: vec4u, n: u32) -> mat4x4f {
-  return mat4x4f(gates[rows.x + n], gates[rows.y + n], gates[rows.z + n], gates[rows.w + n]);
-}

@@ -30,20 +30,20 @@ fn tile(direction: u32, row0: u32, quad: u32) {
   var d2 = mat4x4f();
   var d3 = mat4x4f();
   if (has_product()) {
-    // Rows past the batch repeat the last one.
+    // Rows past the batch and units past the width repeat the last ones.
     let first = product_read(direction);
     let last = vec4u(params.batch - 1u);
     let rows = vec4u(row0) + vec4u(0u, 1u, 2u, 3u);
-    let p0 = first + min(rows, last) * params.product_quads;
-    let p1 = first + min(rows + 4u, last) * params.product_quads;
-    let p2 = first + min(rows + 8u, last) * params.product_quads;
-    let p3 = first + min(rows + 12u, last) * params.product_quads;
-    var at = direction * params.weight_stride + FIRST_GATE * quads + quad;
+    let p0 = loaded_rows(first + min(rows, last) * params.product_quads, quad);
+    let p1 = loaded_rows(first + min(rows + 4u, last) * params.product_quads, quad);
+    let p2 = loaded_rows(first + min(rows + 8u, last) * params.product_quads, quad);
+    let p3 = loaded_rows(first + min(rows + 12u, last) * params.product_quads, quad);
+    var at = direction * params.weight_stride + FIRST_GATE * quads + min(quad, quads - 1u);
     for (var k = 0u; k < params.product_quads; k++) {
-      let h0 = mat4x4f(h[p0.x + k], h[p0.y + k], h[p0.z + k], h[p0.w + k]);
-      let h1 = mat4x4f(h[p1.x + k], h[p1.y + k], h[p1.z + k], h[p1.w + k]);
-      let h2 = mat4x4f(h[p2.x + k], h[p2.y + k], h[p2.z + k], h[p2.w + k]);
-      let h3 = mat4x4f(h[p3.x + k], h[p3.y + k], h[p3.z + k], h[p3.w + k]);
+      let h0 = product_block(p0, k);
+      let h1 = product_block(p1, k);
+      let h2 = product_block(p2, k);
+      let h3 = product_block(p3, k);
       let w_a = weight_block(at);
       a0 += w_a * h0;
       a1 += w_a * h1;
@@ -77,7 +77,8 @@ fn tile(direction: u32, row0: u32, quad: u32) {
   var sums_b = array<mat4x4f, 4>(b0, b1, b2, b3);
   var sums_c = array<mat4x4f, 4>(c0, c1, c2, c3);
   var sums_d = array<mat4x4f, 4>(d0, d1, d2, d3);
-  for (var row = 0u; row < min(16u, params.batch - row0); row++) {
+  let rows_left = select(0u, min(16u, params.batch - row0), quad < quads);
+  for (var row = 0u; row < rows_left; row++) {
     let block = row / 4u;
     let column = row % 4u;
     let sums = to_sums(sums_a[block][column], sums_b[block][column], sums_c[block][column], sums_d[block][column]);

@@ -30,8 +30,8 @@ fn tile(direction: u32, row0: u32, quad: u32) {
     let p1 = first + min(rows + 4u, last) * params.product_quads;
     var at = direction * params.weight_stride + FIRST_GATE * quads + quad;
     for (var k = 0u; k < params.product_quads; k++) {
-      let h0 = mat4x4f(h[p0.x + k], h[p0.y + k], h[p0.z + k], h[p0.w + k]);
-      let h1 = mat4x4f(h[p1.x + k], h[p1.y + k], h[p1.z + k], h[p1.w + k]);
+      let h0 = product_block(p0, k);
+      let h1 = product_block(p1, k);
       let w_a = weight_block(at);
       a0 += w_a * h0;
       a1 += w_a * h1;

@@ -1,12 +1,13 @@
 // The entry point of one forward step a dispatch: an invocation computes one tile of lib/recurrent_forward_1.wgsl, _8
-// or _16. Where things are is what the parameters say. Workgroups: (⌈⌈B/ROWS⌉·(H/4) / WORKGROUP⌉, 1, D).
+// or _16. Where things are is what the parameters say. Workgroups: (⌈⌈B/ROWS⌉·(H/4) / WORKGROUP⌉, 1, D),
+// H/4 being rounded up to a multiple of TOGETHER.
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  let quads = params.hidden_quads;
-  let row0 = id.x / quads * ROWS;
+  let across = (params.hidden_quads + TOGETHER - 1u) / TOGETHER * TOGETHER;
+  let row0 = id.x / across * ROWS;
   if (row0 < params.batch) {
-    tile(id.z, row0, id.x % quads);
+    tile(id.z, row0, id.x % across);
   }
 }
 

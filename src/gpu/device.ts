@@ -63,8 +63,6 @@ export interface DeviceOptions {
   readonly powerPreference?: 'low-power' | 'high-performance' | undefined;
 }
 
-const TIMESTAMPS: readonly GPUFeatureName[] = ['timestamp-query'];
-
 /** Requests an adapter and a device with the limits that large models need, or takes the caller's device. */
 export async function openDevice(options: DeviceOptions = {}): Promise<OpenedDevice> {
   if (options.device) {
@@ -73,12 +71,18 @@ export async function openDevice(options: DeviceOptions = {}): Promise<OpenedDev
   }
   const adapter = (options.adapter as GPUAdapter | undefined) ?? (await requestAdapter(options));
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  const about = aboutAdapter(adapter.info);
+  // Only software adapters have kernels that use subgroups.
+  const features: GPUFeatureName[] = [
+    ...(options.timestamps ? (['timestamp-query'] as const) : []),
+    ...(about.software ? (['subgroups'] as const) : []),
+  ];
   const device = await adapter.requestDevice({
     label: 'webgpu-rnn',
-    requiredFeatures: options.timestamps ? TIMESTAMPS.filter((name) => adapter.features.has(name)) : [],
+    requiredFeatures: features.filter((name) => adapter.features.has(name)),
     requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
   });
-  return { device, owned: true, ...aboutAdapter(adapter.info) };
+  return { device, owned: true, ...about };
 }
 
 async function requestAdapter(options: DeviceOptions): Promise<GPUAdapter> {

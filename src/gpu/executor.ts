@@ -118,11 +118,18 @@ export class GpuExecutor implements Executor {
   ): Promise<GpuPlan> {
     const { tuner, opened, device } = session;
     const { software } = opened;
+    const subgroups = device.features.has('subgroups');
     const prepared = await prepareGraph(graph);
     this.#keeper.checkUsable();
     const { recomputeAbove = device.limits.maxStorageBufferBindingSize, weightPrecision } = this.#options;
     const lower = (decisions: Decisions): LoweredGraph =>
-      lowerGraph(prepared, recomputeAbove, { software, decisions, leftOut: tuner.leftOut, weightPrecision });
+      lowerGraph(prepared, recomputeAbove, {
+        software,
+        subgroups,
+        decisions,
+        leftOut: tuner.leftOut,
+        weightPrecision,
+      });
     const known = await tuner.remembered();
     if (options.decisions || this.#tuning === 'off') {
       const decisions = new Map(Object.entries(options.decisions ?? {}));

@@ -90,6 +90,9 @@ export const SELECTED_CASES: Readonly<Record<string, readonly string[] | 'all'>>
  */
 export const SIXTEEN_ROW_KERNELS = /^recurrent_.*_16(_options)?$/;
 
+/** Those whose invocations load for one another, which takes subgroups. */
+export const SUBGROUP_KERNELS = /_together_/;
+
 /** Of the golden files beside the project, a few of each family. */
 export const SELECTED_GOLDEN_FILES: ReadonlySet<string> = new Set([
   'ctc.safetensors',

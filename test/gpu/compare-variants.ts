@@ -17,6 +17,8 @@ export interface VariantOptions {
   readonly tolerance?: Tolerance;
   /** Variants that must be among those tried, so that none is left out unseen. */
   readonly expected?: readonly string[];
+  /** And one more where the device has subgroups. */
+  readonly together?: string | undefined;
 }
 
 /**
@@ -26,7 +28,7 @@ export interface VariantOptions {
 export async function compareVariants(
   { executor, reference }: GpuContext,
   record: (graph: Graph) => void,
-  { feeds = {}, family = '', tolerance = TOLERANCES.gradient, expected = [] }: VariantOptions = {},
+  { feeds = {}, family = '', tolerance = TOLERANCES.gradient, expected = [], together }: VariantOptions = {},
 ): Promise<void> {
   const graph = new Graph('variants');
   record(graph);
@@ -46,7 +48,8 @@ export async function compareVariants(
   const standard = await executor.compile(graph);
   const sites = standard.choices.filter(({ id }) => id.startsWith(family));
   const variants = new Set(sites.flatMap((site) => site.variants.map(({ name }) => name)));
-  for (const name of expected) {
+  const subgroups = executor.device.features.has('subgroups');
+  for (const name of [...expected, ...(together && subgroups ? [together] : [])]) {
     if (!variants.has(name)) throw new Error(`no choice offers the variant ${name}`);
   }
   /** By the order classes of all sites: results that must be equal to the bit. */

@@ -19,11 +19,13 @@ import softmaxBackwardSource from '../../../shaders/softmax_backward.wgsl?raw';
 import stridedCopySource from '../../../shaders/strided_copy.wgsl?raw';
 import unarySource from '../../../shaders/unary.wgsl?raw';
 import unaryBackwardSource from '../../../shaders/unary_backward.wgsl?raw';
-import { defineKernel, type Kernel } from './kernel.js';
+import { defineKernel, TOGETHER_DIRECTIVES, type Kernel } from './kernel.js';
 import {
   activationsLibrary,
   gridLibrary,
+  matmulAloneLibrary,
   matmulLibrary,
+  matmulTogetherLibrary,
   rowReduceLibrary,
   threefryLibrary,
 } from './libraries.js';
@@ -231,7 +233,7 @@ export const matmulKernel = defineKernel({
   name: 'matmul',
   file: 'matmul.wgsl',
   code: matmulSource,
-  libraries: [matmulLibrary],
+  libraries: [matmulLibrary, matmulAloneLibrary],
   ...matmul,
 });
 
@@ -239,7 +241,16 @@ export const matmul16x16Kernel = defineKernel({
   name: 'matmul_16x16',
   file: 'matmul_16x16.wgsl',
   code: matmul16x16Source,
-  libraries: [matmulLibrary, gridLibrary],
+  libraries: [matmulLibrary, matmulAloneLibrary, gridLibrary],
+  ...matmul,
+});
+
+export const matmulTogetherKernel = defineKernel({
+  name: 'matmul_together_16x16',
+  file: 'matmul_16x16.wgsl',
+  code: matmul16x16Source,
+  directives: TOGETHER_DIRECTIVES,
+  libraries: [matmulLibrary, matmulTogetherLibrary, gridLibrary],
   ...matmul,
 });
 
@@ -279,6 +290,7 @@ export const GENERAL_KERNELS: readonly Kernel[] = [
   softmaxBackwardKernel,
   matmulKernel,
   matmul16x16Kernel,
+  matmulTogetherKernel,
   matmulRowKernel,
   matmulSharedKernel,
 ];

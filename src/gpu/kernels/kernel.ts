@@ -19,11 +19,17 @@ export interface Kernel<B extends Bindings = Bindings, P extends Parameters = Pa
   readonly file: string;
   /** That file and the libraries behind it. */
   readonly parts: readonly ShaderLibrary[];
-  /** The texts of all parts, joined by line feeds. */
+  /** Directives, then the texts of all parts, joined by line feeds. */
   readonly code: string;
   readonly bindings: B;
   readonly parameters: P;
 }
+
+/**
+ * For kernels whose invocations load for one another, in fours. Those of four run the same way, which compilers cannot
+ * see where it depends on the invocation's number.
+ */
+export const TOGETHER_DIRECTIVES = 'enable subgroups; diagnostic(off, subgroup_uniformity); ';
 
 /** What a dispatch passes for the parameters of a kernel. */
 export type ParameterValues<P extends Parameters> = {
@@ -43,12 +49,14 @@ export function defineKernel<const B extends Bindings, const P extends Parameter
   readonly file: string;
   readonly code: string;
   readonly libraries?: readonly ShaderLibrary[];
+  /** What WGSL wants before everything else, without a line feed. */
+  readonly directives?: string;
   readonly bindings: B;
   readonly parameters: P;
 }): Kernel<B, P> {
-  const { libraries = [], ...kernel } = description;
+  const { libraries = [], directives = '', ...kernel } = description;
   const parts = [kernel, ...libraries];
-  return { ...kernel, parts, code: parts.map(({ code }) => code).join('\n') };
+  return { ...kernel, parts, code: directives + parts.map(({ code }) => code).join('\n') };
 }
 
 const SIZES: Readonly<Record<ParameterType, number>> = {

@@ -4,14 +4,18 @@ import recurrentBackwardSource from '../../../shaders/lib/recurrent_backward.wgs
 import recurrentBackward1Source from '../../../shaders/lib/recurrent_backward_1.wgsl?raw';
 import recurrentBackward16Source from '../../../shaders/lib/recurrent_backward_16.wgsl?raw';
 import recurrentBackward8Source from '../../../shaders/lib/recurrent_backward_8.wgsl?raw';
+import recurrentBackwardAloneSource from '../../../shaders/lib/recurrent_backward_alone.wgsl?raw';
 import recurrentBackwardPersistentSource from '../../../shaders/lib/recurrent_backward_persistent.wgsl?raw';
 import recurrentBackwardStepSource from '../../../shaders/lib/recurrent_backward_step.wgsl?raw';
+import recurrentBackwardTogetherSource from '../../../shaders/lib/recurrent_backward_together.wgsl?raw';
 import recurrentForwardSource from '../../../shaders/lib/recurrent_forward.wgsl?raw';
 import recurrentForward1Source from '../../../shaders/lib/recurrent_forward_1.wgsl?raw';
 import recurrentForward16Source from '../../../shaders/lib/recurrent_forward_16.wgsl?raw';
 import recurrentForward8Source from '../../../shaders/lib/recurrent_forward_8.wgsl?raw';
+import recurrentForwardAloneSource from '../../../shaders/lib/recurrent_forward_alone.wgsl?raw';
 import recurrentForwardPersistentSource from '../../../shaders/lib/recurrent_forward_persistent.wgsl?raw';
 import recurrentForwardStepSource from '../../../shaders/lib/recurrent_forward_step.wgsl?raw';
+import recurrentForwardTogetherSource from '../../../shaders/lib/recurrent_forward_together.wgsl?raw';
 import recurrentMasksSource from '../../../shaders/lib/recurrent_masks.wgsl?raw';
 import recurrentOptionsSource from '../../../shaders/lib/recurrent_options.wgsl?raw';
 import recurrentPlainSource from '../../../shaders/lib/recurrent_plain.wgsl?raw';
@@ -58,6 +62,15 @@ export const recurrentBackwardStepLibrary: ShaderLibrary = {
 export const recurrentBackwardPersistentLibrary: ShaderLibrary = {
   file: 'lib/recurrent_backward_persistent.wgsl',
   code: recurrentBackwardPersistentSource,
+};
+/** How the tiles load what they multiply: each invocation for itself, or four for one another. */
+export const recurrentForwardLoads: Readonly<Record<'alone' | 'together', ShaderLibrary>> = {
+  alone: { file: 'lib/recurrent_forward_alone.wgsl', code: recurrentForwardAloneSource },
+  together: { file: 'lib/recurrent_forward_together.wgsl', code: recurrentForwardTogetherSource },
+};
+export const recurrentBackwardLoads: Readonly<Record<'alone' | 'together', ShaderLibrary>> = {
+  alone: { file: 'lib/recurrent_backward_alone.wgsl', code: recurrentBackwardAloneSource },
+  together: { file: 'lib/recurrent_backward_together.wgsl', code: recurrentBackwardTogetherSource },
 };
 export const recurrentMasksLibrary: ShaderLibrary = {
   file: 'lib/recurrent_masks.wgsl',

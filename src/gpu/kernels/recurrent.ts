@@ -13,15 +13,24 @@ import recurrentProjectSource from '../../../shaders/recurrent_project.wgsl?raw'
 import recurrentProjectBackwardSource from '../../../shaders/recurrent_project_backward.wgsl?raw';
 import recurrentRnnBackwardSource from '../../../shaders/recurrent_rnn_backward.wgsl?raw';
 import recurrentRnnForwardSource from '../../../shaders/recurrent_rnn_forward.wgsl?raw';
-import { defineKernel, type Bindings, type Kernel, type Parameters, type ShaderLibrary } from './kernel.js';
+import {
+  defineKernel,
+  TOGETHER_DIRECTIVES,
+  type Bindings,
+  type Kernel,
+  type Parameters,
+  type ShaderLibrary,
+} from './kernel.js';
 import { activationsLibrary, gridLibrary, threefryLibrary } from './libraries.js';
 import {
   recurrentActivationsLibrary,
   recurrentBackwardLibrary,
+  recurrentBackwardLoads,
   recurrentBackwardPersistentLibrary,
   recurrentBackwardStepLibrary,
   recurrentBackwardTiles,
   recurrentForwardLibrary,
+  recurrentForwardLoads,
   recurrentForwardPersistentLibrary,
   recurrentForwardStepLibrary,
   recurrentForwardTiles,
@@ -85,6 +94,7 @@ export function defineStep<const B extends Bindings, const P extends Parameters>
 /** What the forward steps, or the backward steps, of every cell are joined with. */
 interface Direction {
   readonly tiles: Readonly<Record<TileRows, ShaderLibrary>>;
+  readonly loads: Readonly<Record<'alone' | 'together', ShaderLibrary>>;
   /** The entry point of one step a dispatch, and that of many. */
   readonly step: ShaderLibrary;
   readonly persistent: ShaderLibrary;
@@ -92,11 +102,13 @@ interface Direction {
 
 const FORWARD: Direction = {
   tiles: recurrentForwardTiles,
+  loads: recurrentForwardLoads,
   step: recurrentForwardStepLibrary,
   persistent: recurrentForwardPersistentLibrary,
 };
 const BACKWARD: Direction = {
   tiles: recurrentBackwardTiles,
+  loads: recurrentBackwardLoads,
   step: recurrentBackwardStepLibrary,
   persistent: recurrentBackwardPersistentLibrary,
 };
@@ -104,24 +116,31 @@ const BACKWARD: Direction = {
 /** Declares a step's kernel for each height of its tiles: the same cell, with another product. */
 /* @__NO_SIDE_EFFECTS__ */
 function defineTiledStep<const B extends Bindings, const P extends Parameters>(
-  { tiles, step }: Direction,
+  { tiles, loads, step }: Direction,
   description: StepDescription<B, P>,
 ): Readonly<Record<TileRows, StepKernel<B, P>>> {
   const { name, libraries } = description;
   const of = (rows: TileRows): StepKernel<B, P> =>
-    defineStep({ ...description, name: `${name}_${rows}`, libraries: [tiles[rows], step, ...libraries] });
+    defineStep({
+      ...description,
+      name: `${name}_${rows}`,
+      libraries: [tiles[rows], loads.alone, step, ...libraries],
+    });
   return { 1: of(1), 8: of(8), 16: of(16) };
 }
 
-/** A step's kernel that can also run many steps in one dispatch, without options. */
+/** A step's kernel with more variants, without options. */
 export interface PersistentKernel<
   B extends Bindings = Bindings,
   P extends Parameters = Parameters,
 > extends StepKernel<B, P> {
+  /** Runs many steps in one dispatch. */
   readonly persistent: Kernel<B, P>;
+  /** One step, its invocations loading for one another, which takes subgroups; for the largest tiles. */
+  readonly together?: Kernel<B, P>;
 }
 
-/** As {@link defineTiledStep}, with the kernel that runs many steps in one dispatch. */
+/** As {@link defineTiledStep}, with those variants. */
 /* @__NO_SIDE_EFFECTS__ */
 function definePersistentStep<const B extends Bindings, const P extends Parameters>(
   direction: Direction,
@@ -130,13 +149,19 @@ function definePersistentStep<const B extends Bindings, const P extends Paramete
   const steps = defineTiledStep(direction, description);
   const { name, libraries } = description;
   const of = (rows: TileRows): PersistentKernel<B, P> => {
-    const parts = [direction.tiles[rows], direction.persistent, ...libraries];
-    const persistent = defineKernel({
-      ...description,
-      name: `${name}_persistent_${rows}`,
-      libraries: [...parts, recurrentPlainLibrary, activationsLibrary],
-    });
-    return { ...steps[rows], persistent };
+    const { tiles, loads, persistent, step } = direction;
+    const join = (kind: string, ...parts: readonly ShaderLibrary[]): Kernel<B, P> =>
+      defineKernel({
+        ...description,
+        name: `${name}_${kind}_${rows}`,
+        ...(kind === 'together' && { directives: TOGETHER_DIRECTIVES }),
+        libraries: [tiles[rows], ...parts, ...libraries, recurrentPlainLibrary, activationsLibrary],
+      });
+    return {
+      ...steps[rows],
+      persistent: join('persistent', loads.alone, persistent),
+      ...(rows === 16 && { together: join('together', loads.together, step) }),
+    };
   };
   return { 1: of(1), 8: of(8), 16: of(16) };
 }
@@ -470,7 +495,10 @@ export const RECURRENT_KERNELS: readonly Kernel[] = /* @__PURE__ */ [
   recurrentRnnBackwardKernel,
 ]
   .flatMap((tiles): (StepKernel & Partial<PersistentKernel>)[] => [tiles[1], tiles[8], tiles[16]])
-  .flatMap(({ plain, general, persistent }): Kernel[] =>
-    persistent ? [plain, general, persistent] : [plain, general],
-  )
+  .flatMap(({ plain, general, persistent, together }): Kernel[] => [
+    plain,
+    general,
+    ...(persistent ? [persistent] : []),
+    ...(together ? [together] : []),
+  ])
   .concat(recurrentOutputKernel, recurrentOutputBackwardKernel);

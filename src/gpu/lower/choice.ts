@@ -60,6 +60,8 @@ export function kernelName({ name }: { readonly name: string }): string {
 export interface LoweringSettings {
   /** Whether shaders run on the processor, where other kernels are fast. Default false. */
   readonly software?: boolean;
+  /** Whether the device was opened with subgroups. Default false. */
+  readonly subgroups?: boolean;
   readonly decisions?: Decisions;
   readonly leftOut?: LeftOut;
   /** How kernels that write tokens store weights. Default float32. */

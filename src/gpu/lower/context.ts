@@ -72,6 +72,8 @@ export class LoweringContext {
   readonly software: boolean;
   /** How kernels that write tokens store weights. */
   readonly weightPrecision: WeightPrecision;
+  /** Whether shaders may use subgroups. */
+  readonly subgroups: boolean;
   readonly #decisions: LoweringSettings['decisions'];
   readonly #leftOut: LoweringSettings['leftOut'];
   /** The one whose steps are being appended. */
@@ -82,12 +84,19 @@ export class LoweringContext {
     graph: Graph,
     nodes: readonly Node[],
     recomputeAbove: number,
-    { software = false, decisions, leftOut, weightPrecision = 'float32' }: LoweringSettings = {},
+    {
+      software = false,
+      subgroups = false,
+      decisions,
+      leftOut,
+      weightPrecision = 'float32',
+    }: LoweringSettings = {},
   ) {
     this.graph = graph;
     this.recomputeAbove = recomputeAbove;
     this.software = software;
     this.weightPrecision = weightPrecision;
+    this.subgroups = subgroups;
     this.#decisions = decisions;
     this.#leftOut = leftOut;
     const consumers = new Map<Value, Node[]>();

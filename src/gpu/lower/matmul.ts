@@ -1,8 +1,14 @@
 /** Matrix products: `matmul`, and the emitter every other rule's products go through. */
 import { matmulOperation } from '../../ops/matmul.js';
 import { foldWorkgroups } from '../kernels/kernel.js';
-import { matmul16x16Kernel, matmulKernel, matmulRowKernel, matmulSharedKernel } from '../kernels/general.js';
-import type { View } from '../memory.js';
+import {
+  matmul16x16Kernel,
+  matmulKernel,
+  matmulRowKernel,
+  matmulSharedKernel,
+  matmulTogetherKernel,
+} from '../kernels/general.js';
+import { alignUp, type View } from '../memory.js';
 import type { Variant } from './choice.js';
 import { defineLowering, type LoweringContext } from './context.js';
 import { MAX_ITERATIONS } from './limits.js';
@@ -69,8 +75,18 @@ const TILE_16: Tiling = {
   name: '16x16',
   kernel: matmul16x16Kernel,
   tile: [16, 16],
-  workgroups: ({ m, n }) => foldWorkgroups(Math.ceil(m / 16) * Math.ceil(n / 16), 16),
+  workgroups: ({ m, n }) => foldWorkgroups(Math.ceil(m / 16) * Math.ceil(n / 16), 8),
 };
+
+/** Four invocations side by side, which a software adapter runs at once, load rows of A for one another. */
+const TILE_16_TOGETHER: Tiling = {
+  ...TILE_16,
+  name: '16x16 together',
+  kernel: matmulTogetherKernel,
+  workgroups: ({ m, n }) => foldWorkgroups(Math.ceil(m / 16) * alignUp(Math.ceil(n / 16), 4), 8),
+};
+/** How long one of them takes, in tiles of the others: measured on SwiftShader. */
+const COST_OF_TOGETHER = 0.9;
 
 const SHARED: Tiling = {
   orderClass: 'ones',
@@ -91,8 +107,12 @@ const SHORTEST_PART = 128;
 const MOST_PARTIAL = 2 ** 22;
 
 /** The ways to compute a product, the default first: none but those that could be the best somewhere. */
-function tilingsOf({ m, n }: Product, software: boolean): Tiling[] {
-  const tiles = software ? [TILE_16, TILE_8] : [TILE_8, TILE_16];
+function tilingsOf({ m, n }: Product, { software, subgroups }: LoweringContext): Tiling[] {
+  const [down, across] = [Math.ceil(m / 16), Math.ceil(n / 16)];
+  const pays = down * Math.ceil(across / 4) * COST_OF_TOGETHER < Math.ceil((down * across) / 4);
+  const sixteen = pays ? [TILE_16_TOGETHER, TILE_16] : [TILE_16, TILE_16_TOGETHER];
+  const offered = software && subgroups ? sixteen : [TILE_16];
+  const tiles = software ? [...offered, TILE_8] : [TILE_8, TILE_16];
   const shared = m >= 16 && n >= 16 ? [SHARED] : [];
   if (m < FEW_ROWS) return [ROW, ...tiles];
   return [...tiles, ...shared, ...(m < 4 * FEW_ROWS ? [ROW] : [])];
@@ -101,11 +121,15 @@ function tilingsOf({ m, n }: Product, software: boolean): Tiling[] {
 /** Appends the dispatches of one product: one, unless k is so long that it must be cut. */
 export function emitMatmul(context: LoweringContext, product: Product): void {
   const { m, n, k, a, b, bias, c, accumulate } = product;
-  const tilings = tilingsOf(product, context.software);
+  const tilings = tilingsOf(product, context);
   const variants = tilings.flatMap((tiling) => {
     const { name, orderClass, tile } = tiling;
     const fits = (parts: number): boolean =>
-      c.stride === n && k >= parts * SHORTEST_PART && m * n * parts <= MOST_PARTIAL && tile[0] > 1;
+      tiling !== TILE_16_TOGETHER &&
+      c.stride === n &&
+      k >= parts * SHORTEST_PART &&
+      m * n * parts <= MOST_PARTIAL &&
+      tile[0] > 1;
     return [
       { name, orderClass, emit: () => emitTiled(context, product, tiling) },
       ...PARTS.filter(fits).map((parts) => ({

@@ -37,13 +37,16 @@ function expectShaderError(error: unknown, ...texts: readonly string[]): void {
   }
 }
 
+/** Both kernels of one file: without subgroups, and with. */
+const SIXTEEN = ['matmul_16x16', 'matmul_together_16x16'];
+
 export const cases: readonly GpuCase[] = [
   {
     name: 'a variant that does not compile is replaced by the next, and not tried again',
     async run({ executor: { device }, reference }) {
       const created = new Map<string, number>();
       const executor = await GpuExecutor.create({
-        device: withShaders(device, breaking('matmul_16x16', 'matmul'), created),
+        device: withShaders(device, breaking(...SIXTEEN, 'matmul'), created),
       });
       const { graph } = recordProduct();
       const feeds = { x: randomArray(M * K, 1) };
@@ -69,7 +72,7 @@ export const cases: readonly GpuCase[] = [
   {
     name: 'where no variant compiles, the error names them all with file and line, and nothing stays allocated',
     async run({ executor: { device } }) {
-      const broken = breaking('matmul_16x16', 'matmul', 'matmul_shared');
+      const broken = breaking(...SIXTEEN, 'matmul', 'matmul_shared');
       const executor = await GpuExecutor.create({ device: withShaders(device, broken) });
       const before = executor.memory().bytesAllocated;
       const error = await rejection(executor.compile(recordProduct().graph));
@@ -107,7 +110,7 @@ export const cases: readonly GpuCase[] = [
     name: 'tuning goes round variants that do not compile, the default among them',
     async run({ executor: { device } }) {
       const created = new Map<string, number>();
-      const broken = breaking('matmul_16x16', 'matmul_shared');
+      const broken = breaking(...SIXTEEN, 'matmul_shared');
       const executor = await GpuExecutor.create({
         device: withShaders(device, broken, created),
         tuning: 'first',

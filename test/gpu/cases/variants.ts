@@ -36,7 +36,7 @@ const products = SIZES.flatMap(([m, n, k, expected]) =>
           const b = graph.input('b', transposeB ? [n, k] : [k, n]);
           graph.output('c', ops.matmul(a, b, { transposeA, transposeB }));
         },
-        { expected: [...TILES, ...expected] },
+        { expected: [...TILES, ...expected], together: '16x16 together' },
       ),
     ),
   ),

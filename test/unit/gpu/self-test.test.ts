@@ -20,7 +20,8 @@ async function kernelsOf(
     record(exercise);
     const graph = await prepareGraph(exercise.graph);
     const lower = (decisions: Record<string, string>): Program => {
-      const settings = { software, decisions: new Map(Object.entries(decisions)), weightPrecision };
+      const known = new Map(Object.entries(decisions));
+      const settings = { software, subgroups: software, decisions: known, weightPrecision };
       const { program } = lowerGraph(graph, Infinity, settings);
       for (const step of [...program.packings.flatMap((packing) => packing.steps), ...program.steps]) {
         if (step.type === 'dispatch') kernels.add(step.kernel.name);
@@ -55,7 +56,7 @@ describe('the self-test', () => {
       const unusual =
         /_options|_rnn_|_norm_|_project|_before|ctc_|correct_top_k|generate_|_float16|_cut|frozen|optimizer_update_/;
       const tried = await kernelsOf(false, software);
-      const other = software ? /_persistent_1$/ : /_16$|_persistent_/;
+      const other = software ? /_persistent_1$/ : /_16$|_persistent_|_together_/;
       for (const name of without(tried)) if (!other.test(name)) expect(name).toMatch(unusual);
       for (const name of ['optimizer_update_adam', 'generate_lstm', 'sample_token', 'recurrent_output'])
         expect(tried).toContain(name);

@@ -261,7 +261,8 @@ function emitSteps(
    * The `i`-th step in the order of the forward pass or, with `onlyBefore`, what it hands to the one before it.
    * Of a persistent kernel, `count` steps down from it and then, with `onlyBefore`, that.
    */
-  const emit = (i: number, { rows, persistent }: Tile, onlyBefore = false, count = 1): void => {
+  const emit = (i: number, tile: Tile, onlyBefore = false, count = 1): void => {
+    const { rows, persistent } = tile;
     const isLast = i === T - 1;
     const isWindowLast = i === window.end - 1;
     const hasPrevious = i > 0 || hasInitial;
@@ -315,11 +316,10 @@ function emitSteps(
     if (!projection) {
       kernels.backward(context, {
         variant,
-        rows,
-        persistent,
+        ...tile,
         buffers,
         parameters: base,
-        workgroups: persistent ? persistentWorkgroups(layout, rows) : backwardWorkgroups(layout, Q, rows),
+        workgroups: persistent ? persistentWorkgroups(layout, rows) : backwardWorkgroups(layout, Q, tile),
         label,
         detail,
         flops: count * stepFlops,
@@ -329,7 +329,7 @@ function emitSteps(
     context.dispatch(recurrentProjectBackwardKernel[rows][variant], {
       buffers: { gates, weight, dy: buffers.dy, carry: carry.view, mask, seed },
       parameters: base,
-      workgroups: backwardWorkgroups(layout, Q, rows),
+      workgroups: backwardWorkgroups(layout, Q, tile),
       label,
       detail,
       flops: stepFlops,
@@ -337,8 +337,7 @@ function emitSteps(
     if (onlyBefore) return;
     kernels.backward(context, {
       variant,
-      rows,
-      persistent,
+      ...tile,
       buffers: { ...buffers, weight: projection, dy: nothing },
       parameters: {
         ...base,
@@ -356,7 +355,7 @@ function emitSteps(
         zoneout: [0, base.zoneout[1]!],
         dropout_scale: 0,
       },
-      workgroups: backwardWorkgroups(layout, P, rows),
+      workgroups: backwardWorkgroups(layout, P, tile),
       label,
       detail: `t=${times} [${B},${R}]·[${R},${H}]`,
       flops: D * (2 * B * P * Q + 20 * B * G * P),

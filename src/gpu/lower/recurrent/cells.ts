@@ -29,6 +29,8 @@ export interface StepDescription {
   readonly rows: TileRows;
   /** Whether these are many steps in one dispatch: of the plain variant, where the cell {@link CellKernels.persists}. */
   readonly persistent: boolean;
+  /** Whether four invocations load for one another: of the plain variant in tiles of sixteen rows. */
+  readonly together?: boolean;
   readonly workgroups: readonly [number, number, number];
   readonly label: string;
   readonly detail: string;
@@ -104,13 +106,14 @@ export interface CellKernels {
 }
 
 /** Which of a cell's kernels a step takes. */
-type Tile = Pick<StepDescription, 'rows' | 'variant' | 'persistent'>;
+type Tile = Pick<StepDescription, 'rows' | 'variant' | 'persistent' | 'together'>;
 
 function kernelFor<B extends Bindings, P extends Parameters>(
   kernels: Readonly<Record<TileRows, PersistentKernel<B, P>>>,
-  { rows, variant, persistent }: Tile,
+  { rows, variant, persistent, together }: Tile,
 ): Kernel<B, P> {
-  return kernels[rows][persistent ? 'persistent' : variant];
+  const kernel = kernels[rows];
+  return together ? kernel.together! : kernel[persistent ? 'persistent' : variant];
 }
 
 const lstm: CellKernels = {

@@ -271,7 +271,8 @@ export function emitSteps(
   const stepFlops = D * (2 * B * Q * G * P + 10 * B * G * P);
 
   /** Step `i` and, in the same dispatch, those behind it: `count` in all. */
-  const emit = (i: number, { rows, persistent }: Tile, count = 1): void => {
+  const emit = (i: number, tile: Tile, count = 1): void => {
+    const { rows, persistent } = tile;
     const hasPrevious = i > 0 || hasInitial;
     const now = (sequence: Sequence): readonly [number, number] =>
       perDirection(layout, (d) => sequence.at(d, timeOf(layout, d, i)) / 16);
@@ -315,12 +316,11 @@ export function emitSteps(
     const times = timesOf(layout, i, i + count - 1);
     kernels.forward(context, {
       variant,
-      rows,
-      persistent,
+      ...tile,
       buffers: { gates, weight, vectors: vectors.view, states, mask, seed },
       parameters: projected ? { ...step, h_write: now(sequences.unprojected) } : step,
       reset: now(sequences.reset),
-      workgroups: persistent ? persistentWorkgroups(layout, rows) : forwardWorkgroups(layout, P, rows),
+      workgroups: persistent ? persistentWorkgroups(layout, rows) : forwardWorkgroups(layout, P, tile),
       label,
       detail: `t=${times} [${B},${R}]·[${R},${G * H}]`,
       flops: count * stepFlops,
@@ -336,7 +336,7 @@ export function emitSteps(
         product_quads: P / 4,
         weight_stride: (P * Q) / 4,
       },
-      workgroups: forwardWorkgroups(layout, Q, rows),
+      workgroups: forwardWorkgroups(layout, Q, tile),
       label,
       detail: `t=${times} [${B},${H}]·[${H},${R}]`,
       flops: D * 2 * B * P * Q,
