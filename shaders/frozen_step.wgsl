@@ -6,7 +6,8 @@
 //   lstm     i,f,o = σ(a_i), σ(a_f), σ(a_o); c = f·c + i·tanh(a_g); h = o·tanh(c)      with a = W·x + b + U·h + d
 //
 //   x        [·]                       the vector begins at x_at
-//   weights  [G·H, I] [G·H, H] [G·H] [G·H]   W, U, b, d; the output layer has W and b alone, with H rows
+//   weights  [G·H, I] [G·H, H] [G·H] [G·H]   W, U, b, d; the output layer has W and b alone, with H rows; as
+//                                  lib/frozen_float32.wgsl or lib/frozen_float16.wgsl says
 //   state    [2, H] [H]                h before and after, at h_read and h_write; c. The logits, in the output layer
 //
 // One workgroup computes one unit; its invocations share the sums. Workgroups: H, folded into two dimensions.
@@ -23,7 +24,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> weights: array<f32>;
+@group(0) @binding(1) var<storage, read> weights: array<Word>;
 @group(0) @binding(2) var<storage, read_write> state: array<f32>;
 @group(1) @binding(0) var<uniform> params: Params;
 
@@ -33,21 +34,33 @@ var<workgroup> partial: array<vec4f, 64>;
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) workgroups: vec3u, @builtin(local_invocation_index) local: u32) {
   let unit = workgroup.y * workgroups.x + workgroup.x;
   let rows = params.gates * params.units;
-  let hidden_at = rows * params.inputs;
-  let bias_at = hidden_at + rows * params.recurrent;
+  let input_words = (params.inputs + PER_WORD - 1u) / PER_WORD;
+  let hidden_words = (params.recurrent + PER_WORD - 1u) / PER_WORD;
+  let hidden_at = rows * input_words;
+  let bias_at = hidden_at + rows * hidden_words;
   var sum = vec4f();
   if (unit < params.units) {
     for (var gate = 0u; gate < params.gates; gate++) {
       let row = gate * params.units + unit;
-      var value = select(0.0, weights[bias_at + row], local == 0u);
-      for (var k = local; k < params.inputs; k += 64u) {
-        value += weights[row * params.inputs + k] * x[params.x_at + k];
+      var value = select(0.0, bias(bias_at + row), local == 0u);
+      for (var k = local; k < input_words; k += 64u) {
+        let pair = weight_pair(row * input_words + k);
+        let at = PER_WORD * k;
+        value += pair.x * x[params.x_at + at];
+        if (PER_WORD > 1u && at + 1u < params.inputs) {
+          value += pair.y * x[params.x_at + at + 1u];
+        }
       }
       sum[gate] = value;
       if (params.recurrent > 0u) {
-        value = select(0.0, weights[bias_at + rows + row], local == 0u);
-        for (var k = local; k < params.recurrent; k += 64u) {
-          value += weights[hidden_at + row * params.recurrent + k] * state[params.h_read + k];
+        value = select(0.0, bias(bias_at + rows + row), local == 0u);
+        for (var k = local; k < hidden_words; k += 64u) {
+          let pair = weight_pair(hidden_at + row * hidden_words + k);
+          let at = PER_WORD * k;
+          value += pair.x * state[params.h_read + at];
+          if (PER_WORD > 1u && at + 1u < params.recurrent) {
+            value += pair.y * state[params.h_read + at + 1u];
+          }
         }
         // n of the gru keeps its two products apart.
         sum[select(gate, 3u, params.cell == 3u && gate == 2u)] += value;

@@ -4,6 +4,7 @@ import { DeviceError } from './graph/errors.js';
 import type { FrozenRunner } from './graph/frozen.js';
 import { checkChoice, checkOptions } from './graph/options.js';
 import type { DeviceLike } from './gpu/device-types.js';
+import type { WeightPrecision } from './gpu/device.js';
 import { GpuFrozenRunner } from './gpu/frozen.js';
 import { checkRecovery, type DeviceRecovery } from './gpu/reopening.js';
 import { readCharacterFile } from './text/character-file.js';
@@ -24,6 +25,7 @@ export {
   TextError,
 } from './graph/errors.js';
 export type { DeviceLike } from './gpu/device-types.js';
+export type { WeightPrecision } from './gpu/device.js';
 export type { DeviceRecovery } from './gpu/reopening.js';
 export type { CharacterConfig } from './text/character-file.js';
 export type { GenerateOptions } from './text/character-model.js';
@@ -46,6 +48,12 @@ export interface TextGeneratorOptions {
    * for that. `false`: nothing.
    */
   readonly recovery?: DeviceRecovery | false;
+  /**
+   * How WebGPU stores weights. `float16` is half the memory, there and to read for every character: each weight of a
+   * matrix is rounded to the nearest number of eleven binary digits, 65504 at most, and to zero below 2⁻¹⁴; embedding,
+   * biases and sums stay float32. Needs no feature of the adapter. The CPU always takes `float32`, the default.
+   */
+  readonly weightPrecision?: WeightPrecision;
 }
 
 /** Weights up to which a character takes the CPU about as long as reading a result back takes a GPU. */
@@ -60,9 +68,10 @@ export async function loadTextGenerator(
   bytes: Uint8Array | ArrayBuffer,
   options: TextGeneratorOptions = {},
 ): Promise<TextGenerator> {
-  checkOptions('loadTextGenerator', options, ['backend', 'device', 'recovery']);
-  const { backend = 'auto', device, recovery = {} } = options;
+  checkOptions('loadTextGenerator', options, ['backend', 'device', 'recovery', 'weightPrecision']);
+  const { backend = 'auto', device, recovery = {}, weightPrecision = 'float32' } = options;
   checkChoice('loadTextGenerator', 'backend', backend, ['auto', 'webgpu', 'cpu']);
+  checkChoice('loadTextGenerator', 'weightPrecision', weightPrecision, ['float32', 'float16']);
   checkRecovery('loadTextGenerator', recovery);
   const { config, tokenizer, state } = readCharacterFile(bytes);
   const network = frozenNetwork(config, tokenizer.size, state);
@@ -74,7 +83,7 @@ export async function loadTextGenerator(
   if (backend !== 'cpu' && !(either && weights <= CPU_WEIGHTS)) {
     const fallback = either ? onCpu : null;
     try {
-      runner = await GpuFrozenRunner.create(network, { device, recovery, fallback });
+      runner = await GpuFrozenRunner.create(network, { device, recovery, weightPrecision, fallback });
     } catch (error) {
       if (!either || !(error instanceof DeviceError)) throw error;
     }

@@ -8,7 +8,8 @@ import {
   type FrozenState,
 } from '../graph/frozen.js';
 import { BufferPool, type PooledBuffer } from './buffers.js';
-import { openDevice, type DeviceOptions, type OpenedDevice } from './device.js';
+import { openDevice, type DeviceOptions, type OpenedDevice, type WeightPrecision } from './device.js';
+import { toFloat16 } from './float16.js';
 import { frozenStepKernel } from './kernels/frozen.js';
 import { foldWorkgroups, writeParameters } from './kernels/kernel.js';
 import { PARAMETER_BYTES, PipelineCache, type CompiledKernel } from './pipelines.js';
@@ -56,16 +57,26 @@ function stagesOf(network: FrozenNetwork): Stage[] {
   ];
 }
 
+/** Numbers as they lie on the device, one array behind the other. */
+type Stored = readonly (Float32Array | Uint16Array)[];
+
+/** Matrices, which come before the biases, in float16. */
+function halfOf({ weights, inputs, recurrent }: Stage): Stored {
+  const matrices = weights.length / 2;
+  return weights.map((array, i) => (i < matrices ? toFloat16(array, i === 0 ? inputs : recurrent) : array));
+}
+
 /** Options of {@link GpuFrozenRunner.create}. */
 export interface GpuFrozenOptions extends DeviceOptions {
   /** What goes on where there is no device any more; nothing does by default. */
   readonly fallback?: (() => FrozenRunner) | null;
 }
 
-/** Runs on WebGPU, in float32. When the device is lost, another one takes its place. */
+/** Runs on WebGPU, in float32, perhaps with weights in float16. When the device is lost, another one takes its place. */
 export class GpuFrozenRunner implements FrozenRunner {
   readonly network: FrozenNetwork;
   readonly stages: readonly Stage[];
+  readonly weightPrecision: WeightPrecision;
   readonly #options: GpuFrozenOptions;
   readonly #reopening: Reopening;
   #home?: Home;
@@ -77,6 +88,7 @@ export class GpuFrozenRunner implements FrozenRunner {
   private constructor(network: FrozenNetwork, options: GpuFrozenOptions) {
     this.network = network;
     this.stages = stagesOf(network);
+    this.weightPrecision = options.weightPrecision ?? 'float32';
     this.#options = options;
     this.#reopening = new Reopening(options);
   }
@@ -196,10 +208,11 @@ class Home extends WatchedDevice {
     this.pipelines = new PipelineCache(this.device);
   }
 
-  async upload({ network, stages }: GpuFrozenRunner): Promise<void> {
+  async upload({ network, stages, weightPrecision }: GpuFrozenRunner): Promise<void> {
     const { pool, device } = this;
-    this.kernel = await this.pipelines.get(frozenStepKernel);
-    const lists = [[network.embedding], ...stages.map(({ weights }) => weights)];
+    this.kernel = await this.pipelines.get(frozenStepKernel[weightPrecision]);
+    const stored = weightPrecision === 'float16' ? stages.map(halfOf) : stages.map(({ weights }) => weights);
+    const lists: readonly Stored[] = [[network.embedding], ...stored];
     const allocate = (): GPUBuffer[] =>
       lists.map((arrays, i) => {
         const bytes = arrays.reduce((sum, { byteLength }) => sum + byteLength, 0);
@@ -209,7 +222,7 @@ class Home extends WatchedDevice {
     lists.forEach((arrays, i) => {
       let at = 0;
       for (const array of arrays) {
-        device.queue.writeBuffer(this.weights[i]!, at, array as Float32Array<ArrayBuffer>);
+        device.queue.writeBuffer(this.weights[i]!, at, array as ArrayBufferView<ArrayBuffer>);
         at += array.byteLength;
       }
     });
@@ -279,7 +292,7 @@ class Place {
       const x_at = i === 0 ? input : write * inputs;
       const places = { x_at, h_read: read * recurrent, h_write: write * recurrent };
       const values = { cell, gates, inputs, units, recurrent, ...places };
-      writeParameters(frozenStepKernel, values, this.#values, i * PARAMETER_BYTES);
+      writeParameters(frozenStepKernel.float32, values, this.#values, i * PARAMETER_BYTES);
     });
     device.queue.writeBuffer(this.#buffers.at(-1)!.gpu, 0, this.#values.buffer);
     const pass = encoder.beginComputePass({ label: 'step' });

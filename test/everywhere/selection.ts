@@ -6,7 +6,7 @@
 
 /** By file of `test/gpu/cases/`: names, or all of them. */
 export const SELECTED_CASES: Readonly<Record<string, readonly string[] | 'all'>> = {
-  'frozen.ts': ['lstm tanh, V 5, E 3, H 64, L 2'],
+  'frozen.ts': ['lstm tanh, V 5, E 3, H 64, L 2', 'lstm tanh, V 67, E 65, H 131, L 1, weights of float16'],
   'generate.ts': [
     'gru 1×1, V 1, E 1, B 1, 2 tokens',
     'lstm 2×64, V 17000, E 9, B 2, 3 tokens, topP 0.8',

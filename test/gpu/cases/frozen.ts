@@ -1,8 +1,10 @@
 /** Trained networks token by token: WebGPU against the plain loops, over awkward sizes, and what is freed. */
 import { CpuFrozenRunner } from '../../../src/cpu/frozen.js';
-import type { FrozenReader } from '../../../src/graph/frozen.js';
+import type { FrozenNetwork, FrozenReader } from '../../../src/graph/frozen.js';
+import type { WeightPrecision } from '../../../src/gpu/device.js';
 import { GpuFrozenRunner } from '../../../src/gpu/frozen.js';
 import { expectClose } from '../../support/compare.js';
+import { roundToFloat16 } from '../../support/float16.js';
 import { TOLERANCES } from '../../support/tolerances.js';
 import type { GpuCase } from '../case.js';
 import { createFrozenNetwork, type FrozenSizes } from '../frozen-network.js';
@@ -33,19 +35,42 @@ const KINDS = [
   ['rnn', 'relu'],
 ] as const;
 
-export const cases: readonly GpuCase[] = [
-  ...KINDS.flatMap(([cell, nonlinearity]) =>
-    SIZES.map((sizes): GpuCase => ({
-      name: `${cell} ${nonlinearity}, V ${sizes.V}, E ${sizes.E}, H ${sizes.H}, L ${sizes.L}`,
-      async run({ executor }) {
-        const network = createFrozenNetwork(cell, nonlinearity, sizes);
-        const runner = await GpuFrozenRunner.create(network, { device: executor.device });
-        const wanted = await read(new CpuFrozenRunner(network).start(), sizes.V);
-        expectClose(await read(runner.start(), sizes.V), wanted, TOLERANCES.result, 'logits');
-        runner.dispose();
-      },
+/** The matrices of a network as float16 holds them. */
+function rounded(network: FrozenNetwork): FrozenNetwork {
+  const round = (array: Float32Array): Float32Array => array.map(roundToFloat16);
+  return {
+    ...network,
+    layers: network.layers.map((layer) => ({
+      ...layer,
+      weightIh: round(layer.weightIh),
+      weightHh: round(layer.weightHh),
     })),
-  ),
+    outputWeight: round(network.outputWeight),
+  };
+}
+
+function reading(
+  [cell, nonlinearity]: (typeof KINDS)[number],
+  sizes: FrozenSizes,
+  weightPrecision: WeightPrecision = 'float32',
+): GpuCase {
+  const { V, E, H, L } = sizes;
+  const halved = weightPrecision === 'float16';
+  return {
+    name: `${cell} ${nonlinearity}, V ${V}, E ${E}, H ${H}, L ${L}${halved ? ', weights of float16' : ''}`,
+    async run({ executor: { device } }) {
+      const network = createFrozenNetwork(cell, nonlinearity, sizes);
+      const runner = await GpuFrozenRunner.create(network, { device, weightPrecision });
+      const wanted = await read(new CpuFrozenRunner(halved ? rounded(network) : network).start(), V);
+      expectClose(await read(runner.start(), V), wanted, TOLERANCES.result, 'logits');
+      runner.dispose();
+    },
+  };
+}
+
+export const cases: readonly GpuCase[] = [
+  ...KINDS.flatMap((kind) => SIZES.map((sizes) => reading(kind, sizes))),
+  ...[KINDS[0], KINDS[1]].flatMap((kind) => SIZES.slice(2).map((sizes) => reading(kind, sizes, 'float16'))),
   {
     name: 'readers have states of their own, and begin with zeros',
     async run({ executor }) {

@@ -121,6 +121,9 @@ it('refuses what it cannot do', async () => {
   const generator = await loadTextGenerator(bytes, { backend: 'cpu' });
   await expect(loadTextGenerator(bytes, { backend: 'gpu' as 'cpu' })).rejects.toThrow(ArgumentError);
   await expect(loadTextGenerator(bytes, { executor: 1 } as object)).rejects.toThrow('executor');
+  await expect(loadTextGenerator(bytes, { weightPrecision: 'int8' as 'float16' })).rejects.toThrow(
+    'weightPrecision',
+  );
   await expect(loadTextGenerator(bytes, { backend: 'webgpu' })).rejects.toThrow(DeviceError);
   await expect(loadTextGenerator(bytes.slice(0, 50))).rejects.toThrow(FormatError);
   await expect(generator.predict('')).rejects.toThrow(TextError);
