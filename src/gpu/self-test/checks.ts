@@ -299,7 +299,10 @@ export function selfTestGraphs(thorough: boolean): SelfTestGraph[] {
     optimizer({ ...MOMENTS, name: 'adam', decoupled: true }),
     ...layers('lstm'),
     ...layers('gru'),
+    ...layers('rnn'),
     writing('lstm', 65),
+    writing('gru', 65),
+    writing('rnn', 65, true),
     ...(thorough
       ? [
           ...otherRules().map(optimizer),
@@ -307,10 +310,7 @@ export function selfTestGraphs(thorough: boolean): SelfTestGraph[] {
             to.compare([correctTopK(to.real([70, 9]), to.whole([70], 9), { k: 2 })]);
           }),
           ctc(),
-          ...layers('rnn'),
           ...(['lstm', 'gru', 'rnn'] as const).flatMap(others),
-          writing('gru', 65),
-          writing('rnn', 65, true),
           writing('lstm', 3000),
         ]
       : []),

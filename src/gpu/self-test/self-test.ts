@@ -48,6 +48,9 @@ export interface SelfTestReport {
   readonly text: string;
 }
 
+/** Variants that nothing but tuning takes. */
+const ONLY_TUNED = /^persistent, \d+ rows$/;
+
 /** How far a self-test is: parts done, and what is tested now; at the end, nothing. */
 export interface SelfTestProgress {
   readonly done: number;
@@ -60,8 +63,8 @@ export interface SelfTestSettings {
   /** Only these, as {@link SelfTestCheck.operation} names them, after the few that all others are made of. */
   readonly operations?: readonly string[] | undefined;
   /**
-   * Every kernel, which may take a minute. Else those of usual models: a few seconds; where persistent kernels are not
-   * the default, they are left to tuning, which checks what it takes. Default false.
+   * Every kernel, which may take a minute. Else those of usual models: a few seconds; persistent kernels with tiles of
+   * several rows, which are nowhere the default, are left to tuning, which checks what it takes. Default false.
    */
   readonly thorough?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -157,7 +160,7 @@ export async function runSelfTest(
       note(variantName(site.family, site.chosen), base);
       const names = site.variants
         .map(({ name }) => name)
-        .filter((name) => name !== site.chosen && (thorough || !name.startsWith('persistent')));
+        .filter((name) => name !== site.chosen && (thorough || !ONLY_TUNED.test(name)));
       // Drivers may compile side by side.
       const attempts = await Promise.all(names.map((name) => attempt(site, name)));
       for (const [i, other] of attempts.entries()) {

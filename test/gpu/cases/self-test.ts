@@ -6,6 +6,7 @@ import type { Executor } from '../../../src/graph/executor.js';
 import { Graph } from '../../../src/graph/graph.js';
 import { selfTest, type SelfTestReport } from '../../../src/index.js';
 import { ModuleDict } from '../../../src/nn/containers.js';
+import { GRU } from '../../../src/nn/recurrent.js';
 import { Linear } from '../../../src/nn/linear.js';
 import { meanSquaredError } from '../../../src/nn/losses.js';
 import * as ops from '../../../src/ops/index.js';
@@ -32,6 +33,29 @@ function miscompiling(kernels: readonly string[], right: string, wrong: string):
 
 const failures = ({ checks }: SelfTestReport): string =>
   [...new Set(checks.filter(({ passed }) => !passed).map(({ variant }) => variant))].sort().join('; ');
+
+/** Losses of a small recurrent layer. */
+async function trainLayer(executor: Executor): Promise<number[]> {
+  const [T, B, I, H] = [4, 3, 2, 5];
+  const layer = new GRU({ inputSize: I, hiddenSize: H, seed: 3 });
+  const trainer = new Trainer({
+    executor,
+    parameters: layer,
+    optimizer: new SGD({ learningRate: 0.1 }),
+    record: (_graph, { x, y }) => meanSquaredError(layer.forward(x!).output, y!),
+  });
+  const losses: number[] = [];
+  for (let step = 0; step < 3; step++) {
+    const batch = {
+      x: { shape: [T, B, I], data: randomArray(T * B * I, step) },
+      y: { shape: [T, B, H], data: randomArray(T * B * H, 90 + step) },
+    };
+    losses.push((await trainer.step(batch, { read: ['loss'] })).outputs['loss']![0]!);
+  }
+  trainer.dispose();
+  executor.release(layer.parameters());
+  return losses;
+}
 
 /** Losses of a small network. */
 async function train(executor: Executor): Promise<number[]> {
@@ -172,6 +196,34 @@ export const cases: readonly GpuCase[] = [
       const report = await selfTest({ executor, operations: ['writing'] });
       check(report.unusable.join() === 'writing', report.text);
       check(Object.keys(report.leftOut).includes('kernel "generate_lstm_float16"'), report.text);
+      executor.dispose();
+    },
+  },
+  {
+    name: 'persistent steps that are the default, as on GPUs, are tried; wrong ones are left out, and training is right again',
+    async run({ executor: { device }, reference }) {
+      // The state before, as the step after has it.
+      const wrong = miscompiling(
+        ['recurrent_gru_forward_persistent_1'],
+        'params.h_write[direction] + ((done - 1u) & params.h_places)',
+        'params.h_write[direction] + (done & params.h_places)',
+      );
+      // Without a name it is no software adapter.
+      const unnamed = new Proxy(withShaders(device, wrong), {
+        get: (target, name) => (name === 'adapterInfo' ? undefined : (Reflect.get(target, name) as unknown)),
+      });
+      const executor = await GpuExecutor.create({ device: unnamed });
+      const cpu = reference();
+      const expected = await trainLayer(cpu);
+      cpu.dispose();
+      const { error } = compare(await trainLayer(executor), expected);
+      check(error > 1e-3, `nothing is wrong before: ${error}`);
+      const report = await selfTest({ executor, operations: ['gru'] });
+      check(failures(report) === 'recurrent_forward gru plain: persistent, 1 row', report.text);
+      check(Object.keys(report.leftOut).join() === failures(report), report.text);
+      const tried = new Set(report.checks.map(({ variant }) => variant));
+      check(tried.has('recurrent_backward gru plain: persistent, 1 row'), report.text);
+      expectClose(await trainLayer(executor), expected, TOLERANCES.result, 'losses');
       executor.dispose();
     },
   },
