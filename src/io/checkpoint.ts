@@ -25,15 +25,16 @@ export class CheckpointWriter {
   readonly fields: Record<string, CheckpointField> = {};
   readonly tensors = new Map<string, TensorData>();
 
-  readonly #trusted: boolean;
+  /** Whether it will never be a file: its numbers may then be what they are. */
+  readonly trusted: boolean;
 
   /**
    * @param kind what is saved, such as `trainer`: only the same kind is restored from it
-   * @param trusted whether it will never be a file: its numbers may then be what they are
+   * @param trusted see {@link trusted}
    */
   constructor(kind: string, trusted = false) {
     this.#kind = kind;
-    this.#trusted = trusted;
+    this.trusted = trusted;
   }
 
   /** Adds a setting. */
@@ -61,7 +62,7 @@ export class CheckpointWriter {
     const arrays = await (keep ? executor.snapshot(list) : read());
     [...variables].forEach(([name, { shape }], i) => {
       const data = arrays[i]!;
-      if (!this.#trusted) checkSavable(`checkpoint of a ${this.#kind}, tensor "${name}"`, data);
+      if (!this.trusted) checkSavable(`checkpoint of a ${this.#kind}, tensor "${name}"`, data);
       this.tensor(name, { shape, data });
     });
   }
@@ -101,7 +102,7 @@ export class CheckpointReader {
   readonly #tensors: Map<string, TensorData>;
   readonly #left: Set<string>;
   /** Whether it has never been a file: its numbers are then what they are. */
-  readonly #trusted: boolean;
+  readonly trusted: boolean;
 
   /**
    * @param source a file, or what was gathered for one
@@ -109,7 +110,7 @@ export class CheckpointReader {
    */
   constructor(source: Uint8Array | ArrayBuffer | CheckpointWriter, kind: string) {
     this.#kind = kind;
-    this.#trusted = source instanceof CheckpointWriter;
+    this.trusted = source instanceof CheckpointWriter;
     let state: string | undefined;
     if (source instanceof CheckpointWriter) {
       state = JSON.stringify(source.fields);
@@ -222,7 +223,7 @@ export class CheckpointReader {
           remedy: REMEDY,
         });
       }
-      const at = this.#trusted ? -1 : data.findIndex((number) => !Number.isFinite(Math.fround(number)));
+      const at = this.trusted ? -1 : data.findIndex((number) => !Number.isFinite(Math.fround(number)));
       if (at < 0) return [variable, data];
       throw new NonFiniteError({
         culprit,

@@ -101,6 +101,7 @@ export interface EvaluationResult {
 }
 
 const CHECKPOINT_KIND = 'trainer';
+const STATEFUL = 'stateful.';
 
 /** Feeds that the trainer adds to those of the batch. */
 const RESERVED = ['learningRate', 'clipNorm', 'clipValue', 'dropoutSeed'];
@@ -123,6 +124,8 @@ export class Trainer {
   readonly #average: ExponentialMovingAverage | null;
   readonly #accumulator: GradientAccumulator | null;
   readonly #extra: ReadonlyMap<string, Variable>;
+  /** What plans change besides, such as the states of stateful layers: snapshots hold it too. */
+  readonly #stateful = new Set<Variable>();
   readonly #record: TrainerOptions['record'];
   readonly #plans: PlanCache<Key>;
   readonly #pacer = new Pacer();
@@ -445,7 +448,14 @@ export class Trainer {
     writer.field('optimizer', this.optimizerState.description);
     writer.field('learningRate', optimizer.learningRate);
     if (optimizer.adaptiveSchedule) writer.field('schedule', optimizer.adaptiveSchedule.state());
-    const all = new Map([...this.#variables(), ...(more?.(writer) ?? [])]);
+    const further = more?.(writer) ?? new Map<string, Variable>();
+    const all = new Map([...this.#variables(), ...further]);
+    if (writer.trusted) {
+      const theirs = new Set(further.values());
+      [...this.#stateful].forEach((variable, i) => {
+        if (!theirs.has(variable)) all.set(`${STATEFUL}${i}`, variable);
+      });
+    }
     return writer.variables(this.executor, all, keep);
   }
 
@@ -483,6 +493,14 @@ export class Trainer {
     }
     const scheduleState = schedule && reader.numbers('schedule');
     const assignments: Assignment[] = reader.variables('', this.#variables());
+    const kept = new Set(reader.names(STATEFUL));
+    [...(reader.trusted ? this.#stateful : [])].forEach((variable, i) => {
+      // What no run had changed by then has its first value.
+      const now: Assignment[] = kept.has(`${i}`)
+        ? reader.variables(STATEFUL, new Map([[`${i}`, variable]]))
+        : [[variable, variable.initialValue()]];
+      assignments.push(...now);
+    });
     if (schedule && scheduleState) checkScheduleState(schedule, scheduleState);
     return (after) =>
       this.#enqueue(async () => {
@@ -588,6 +606,8 @@ export class Trainer {
     }
     const context = new ForwardContext(graph, { training: key.mode !== 'evaluate' });
     const recorded = this.#record(graph, inputs, context);
+    const known = new Set(this.#variables().values());
+    for (const { variable } of graph.updates) if (!known.has(variable)) this.#stateful.add(variable);
     const outputs = recorded instanceof Value ? { loss: recorded } : recorded;
     const loss = outputs.loss as Value | undefined;
     if (loss?.size !== 1 || loss.dtype !== 'float32') {

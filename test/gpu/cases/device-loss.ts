@@ -6,6 +6,7 @@ import { Graph } from '../../../src/graph/graph.js';
 import { PlanCache } from '../../../src/graph/plan-cache.js';
 import { Variable } from '../../../src/graph/value.js';
 import { Linear } from '../../../src/nn/linear.js';
+import { LSTM } from '../../../src/nn/recurrent.js';
 import { meanSquaredError } from '../../../src/nn/losses.js';
 import { applyDropout } from '../../../src/nn/dropout.js';
 import { add, mul } from '../../../src/ops/binary.js';
@@ -14,6 +15,7 @@ import { SGD } from '../../../src/optim/sgd.js';
 import { CharacterModel, type FitOptions } from '../../../src/text/character-model.js';
 import type { RecoveredSteps } from '../../../src/train/recovery.js';
 import { Model } from '../../../src/train/model.js';
+import { ExponentialMovingAverage } from '../../../src/train/moving-average.js';
 import { Trainer, type Batch } from '../../../src/train/trainer.js';
 import type { CaseContext, GpuCase } from '../case.js';
 import { randomArray } from '../compare-executors.js';
@@ -97,6 +99,66 @@ async function fitLayer(executor: Executor, onRecovered?: () => void): Promise<u
   return { history, bestEpoch, told, predicted: [...data], checkpoint: [...checkpoint] };
 }
 
+/**
+ * Fits a recurrent layer that carries its state from batch to batch, with averages of its weights and gradients that
+ * accumulate, and tells all that came of it.
+ */
+async function fitCarried(executor: Executor): Promise<unknown> {
+  const [N, T] = [9, 3];
+  const layer = new LSTM({
+    inputSize: 2,
+    hiddenSize: 4,
+    batchFirst: true,
+    returnSequences: false,
+    stateful: true,
+    seed: 1,
+  });
+  const model = new Model({
+    executor,
+    network: layer,
+    forward: (x) => layer.forward(x).output,
+    loss: meanSquaredError,
+    optimizer: new Adam({ learningRate: 0.05 }),
+    averageDecay: 0.7,
+    accumulate: 2,
+  });
+  const x = { shape: [N, T, 2], data: randomArray(N * T * 2, 1) };
+  const losses: number[] = [];
+  const { history } = await model.fit(
+    { x, y: { shape: [N, 4], data: randomArray(N * 4, 2) } },
+    { epochs: 3, batchSize: 2, callbacks: { onBatchEnd: ({ loss }) => void losses.push(loss) } },
+  );
+  const averaged = await model.average!.during(async () => [...(await model.predict(x)).data]);
+  const checkpoint = [...(await model.checkpoint())];
+  model.dispose();
+  return { history, losses, averaged, checkpoint };
+}
+
+/** Lets a training diverge, and tells all that came of it. */
+async function diverge(executor: Executor): Promise<unknown> {
+  const model = CharacterModel.create({
+    executor,
+    text: TEXT,
+    cell: 'rnn',
+    nonlinearity: 'relu',
+    hiddenSize: 6,
+    embeddingSize: 4,
+    seed: 3,
+  });
+  const { stopped, error, losses } = await model.fit(TEXT, {
+    batchSize: 3,
+    sequenceLength: 8,
+    steps: 20,
+    clipNorm: 0,
+    optimizer: new SGD(),
+    learningRate: (step) => (step === 5 ? 1e30 : 0.01),
+  });
+  check(stopped && error !== null, `it has not diverged: ${losses.join()}`);
+  const saved = [...(await model.save())];
+  model.dispose();
+  return { message: error!.message, losses, saved };
+}
+
 const TEXT = 'ein männlein steht im walde ganz still und stumm; es hat von lauter purpur ein mäntlein um. ';
 const FIT = { batchSize: 3, sequenceLength: 8, validationFraction: 0.15, validateEvery: 4, steps: 12 };
 const WRITE = { prompt: 'ein ', length: 24, seed: 5 };
@@ -142,6 +204,50 @@ function batch(step: number): Batch {
   };
 }
 
+/** Steps a recurrent layer by hand, whose state is carried, gradients accumulate and weights are averaged. */
+async function stepCarried(executor: Executor, disturb: (step: number) => void): Promise<unknown> {
+  const [T, B, H] = [3, 2, 4];
+  const layer = new LSTM({ inputSize: 2, hiddenSize: H, seed: 1 });
+  const carried = layer.createState(B);
+  const average = new ExponentialMovingAverage({ executor, parameters: layer, decay: 0.7 });
+  const trainer = new Trainer({
+    executor,
+    parameters: layer,
+    optimizer: new Adam({ learningRate: 0.03 }),
+    accumulate: 2,
+    average,
+    variables: carried.variables,
+    record: (graph, { x, y }) => {
+      const { output, state } = layer.forward(x!, carried.read(graph));
+      carried.update(graph, state);
+      return meanSquaredError(output, y!);
+    },
+  });
+  const losses: number[] = [];
+  for (let step = 1; step <= 12;) {
+    disturb(step);
+    const data = {
+      x: { shape: [T, B, 2], data: randomArray(T * B * 2, step) },
+      y: { shape: [T, B, H], data: randomArray(T * B * H, 100 + step) },
+    };
+    try {
+      const { records } = await trainer.step(data, { flush: true });
+      for (const record of records) losses[record.step] = record.loss;
+      step++;
+    } catch (error) {
+      check(error instanceof DeviceLostError && error.step === trainer.steps, String(error));
+      step = trainer.steps + 1;
+    }
+  }
+  const checkpoint = [...(await trainer.checkpoint())];
+  const averages = await average.during(async () => {
+    return [...(await layer.state(executor)).values()].map(({ data }) => [...data]);
+  });
+  trainer.dispose();
+  average.dispose();
+  return { losses, checkpoint, averages };
+}
+
 function createTrainer(executor: Executor): Trainer {
   const layer = new Linear({ inputSize: 3, outputSize: 2, seed: 1 });
   return new Trainer({
@@ -153,26 +259,63 @@ function createTrainer(executor: Executor): Trainer {
   });
 }
 
+/** Does it once undisturbed, and then with the device lost in each of so many parts of its calls. */
+async function loseInParts(
+  context: CaseContext,
+  work: (executor: Executor) => Promise<unknown>,
+  parts: number,
+): Promise<void> {
+  const { losing, executor } = await openLosing(context);
+  const expected = await work(executor);
+  const calls = losing.calls.length;
+  check(calls > 100, `${calls} calls are too few to be all`);
+  const first = losing.devices;
+  for (let part = 0; part < parts; part++) {
+    const at = losing.calls.length + Math.floor(((part + 0.5) / parts) * calls);
+    // The pipelines are there already, so that all calls are of the work itself.
+    losing.loses = (_, count) => count === at;
+    const before = losing.devices;
+    const actual = await work(executor);
+    if (losing.devices === before) continue;
+    checkSame(actual, expected, `lost at call ${part} of ${parts}, ${losing.calls[at - 1]}`);
+  }
+  check(losing.devices >= first + parts - 1, `only ${losing.devices - first} devices were lost`);
+}
+
 export const cases: readonly GpuCase[] = [
   {
-    name: 'a fit goes on to the same end wherever its device is lost',
+    name: 'carried states, averages of weights and accumulated gradients are the same wherever the device is lost',
+    run: (context) => loseInParts(context, fitCarried, 3),
+  },
+  {
+    name: 'a training that diverges ends the same wherever its device is lost, with the good weights',
+    run: (context) => loseInParts(context, diverge, 4),
+  },
+  {
+    name: 'steps by hand with a carried state, averages and accumulated gradients go on to the same bits',
     async run(context) {
-      const { losing, executor } = await openLosing(context);
-      const expected = await fitLayer(executor);
-      const calls = losing.calls.length;
-      check(calls > 200, `${calls} calls are too few to be all`);
-      for (let part = 0; part < 5; part++) {
-        const at = losing.calls.length + Math.floor(((part + 0.5) / 5) * calls);
-        // The pipelines are there already, so that all calls are of the fit itself.
-        losing.loses = (_, count) => count === at;
-        const before = losing.devices;
-        const actual = await fitLayer(executor);
-        const where = `lost at call ${part} of 5, ${losing.calls[at - 1]}`;
-        if (losing.devices === before) continue;
-        checkSame(actual, expected, where);
+      const { losing, executor } = await openLosing(context, { snapshotPeriod: 1e9 });
+      const expected = await stepCarried(executor, () => undefined);
+      const every = await openLosing(context);
+      for (const { losing: one, executor: its, at } of [
+        // Back to the first step, and to the one before.
+        { losing, executor, at: [4, 9] },
+        { ...every, at: [3, 8] },
+      ]) {
+        const left = [...at];
+        const actual = await stepCarried(its, (step) => {
+          if (step !== left[0]) return;
+          one.loseAt(left.length === 1 ? 'mapAsync' : 'submit');
+          left.shift();
+        });
+        check(left.length === 0 && one.devices === 3, `${one.devices} devices`);
+        checkSame(actual, expected, 'what came of it');
       }
-      check(losing.devices >= 5, `only ${losing.devices - 1} devices were lost`);
     },
+  },
+  {
+    name: 'a fit goes on to the same end wherever its device is lost',
+    run: (context) => loseInParts(context, fitLayer, 5),
   },
   {
     name: 'a character model learns and writes the same when devices are lost while compiling, reading and writing',
