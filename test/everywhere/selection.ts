@@ -12,7 +12,7 @@ export const SELECTED_CASES: Readonly<Record<string, readonly string[] | 'all'>>
     'lstm 2×64, V 17000, E 9, B 2, 3 tokens, topP 0.8',
     'rnn 1×1, V 1, E 1, B 1, 2 tokens',
     'lstm 2×62, V 17000, E 9, B 2, 2 tokens, weights of float16',
-    'gru 2×7, V 13, E 5, B 3, 3 tokens, topK 9, weights of float16',
+    'gru 2×7, V 13, E 5, B 3, 3 tokens, weights of float16',
     'weights of float16 are the nearest there are',
   ],
   'loop-limits.ts': [
