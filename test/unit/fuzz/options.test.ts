@@ -265,7 +265,7 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   loadTextGenerator: {
     call: (o) => loadTextGenerator(new Uint8Array(8), o),
-    good: { backend: 'cpu' },
+    good: { backend: 'cpu', weightPrecision: 'float16' },
   },
   CharacterTokenizer: {
     positional: true,
