@@ -48,13 +48,13 @@ const IMPORTS: readonly Import[] = [
     later: [CPU],
     limit: 54,
   },
-  { title: 'parseSafetensors', names: ['parseSafetensors'], limit: 3.3 },
+  { title: 'parseSafetensors', names: ['parseSafetensors'], limit: 3.5 },
 ];
 
 /** The files with everything, under `dist/`; the limits keep them from growing until they are what they should be. */
 const FILES = [
   { file: 'webgpu-rnn.min.js', limit: 143, aim: 45 },
-  { file: 'inference.min.js', limit: 14.5, aim: 20 },
+  { file: 'inference.min.js', limit: 15, aim: 20 },
 ];
 
 /** Bytes of a bundle. */

@@ -1,5 +1,5 @@
 /** Safetensors files: a strict reader that trusts nothing, and a writer that PyTorch can read. */
-import { ArgumentError, FormatError, ShapeError } from '../graph/errors.js';
+import { ArgumentError, FormatError, guardMemory, ShapeError } from '../graph/errors.js';
 import { formatShape, sizeOf, type Shape } from '../graph/shape.js';
 import type { HostArray } from '../graph/value.js';
 import type { StateMap } from '../nn/module.js';
@@ -61,7 +61,7 @@ interface Entry {
  * before anything is allocated: lengths against the file, offsets against each other (no overlap, no
  * hole, none outside), shapes against bytes, duplicate keys. The format sets no alignment of tensors,
  * so none is demanded. NaN and infinity are legal here; who loads parameters checks for them.
- * @throws FormatError that names the tensor or field at fault
+ * @throws FormatError that names the tensor or field at fault; OutOfMemoryError where the host has no memory for a copy
  */
 export function parseSafetensors(bytes: Uint8Array | ArrayBuffer): SafetensorsFile {
   const file = bytes instanceof Uint8Array ? bytes : toBytes(bytes);
@@ -73,9 +73,12 @@ export function parseSafetensors(bytes: Uint8Array | ArrayBuffer): SafetensorsFi
 
   const tensors = new Map<string, SafetensorsTensor>();
   for (const { name, dtype, shape, begin, end } of entries) {
-    // A copy: it is aligned, and changing it leaves the caller's bytes alone. Not `slice`, which in Node's Buffer copies nothing.
-    const raw = new Uint8Array(file.subarray(dataBegin + begin, dataBegin + end));
-    tensors.set(name, { dtype, shape, data: decode(raw, dtype, sizeOf(shape), name) });
+    const data = guardMemory(`${FILE}, tensor "${name}"`, () => {
+      // A copy: it is aligned, and changing it leaves the caller's bytes alone. Not `slice`, which in Node's Buffer copies nothing.
+      const raw = new Uint8Array(file.subarray(dataBegin + begin, dataBegin + end));
+      return decode(raw, dtype, sizeOf(shape), name);
+    });
+    tensors.set(name, { dtype, shape, data });
   }
   return { tensors, metadata };
 }
@@ -83,12 +86,17 @@ export function parseSafetensors(bytes: Uint8Array | ArrayBuffer): SafetensorsFi
 /**
  * Writes a safetensors file (a Float32Array as `F32`, a Float64Array as `F64`, an Int32Array as `I32`): header padded to 8 bytes, tensors in the reference writer's order (wider
  * types first, then by name), so that equal content gives equal bytes.
- * @throws ShapeError when a shape does not hold its numbers; ArgumentError for names the format cannot say
+ * @throws ShapeError when a shape does not hold its numbers; ArgumentError for names the format cannot say;
+ * OutOfMemoryError where the host has no memory for the file
  */
 export function writeSafetensors(
   tensors: StateMap,
   metadata: ReadonlyMap<string, string> = new Map(),
 ): Uint8Array {
+  return guardMemory(FILE, () => write(tensors, metadata));
+}
+
+function write(tensors: StateMap, metadata: ReadonlyMap<string, string>): Uint8Array {
   const header: string[] = [];
   for (const [key, value] of metadata) checkText(`metadata "${key}"`, `${key}${value}`);
   if (metadata.size > 0) {

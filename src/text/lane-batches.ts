@@ -1,5 +1,5 @@
 /** Contiguous-lane batching: a long text as B lanes read side by side, so that state carries from batch to batch. */
-import { TextError } from '../graph/errors.js';
+import { guardMemory, TextError } from '../graph/errors.js';
 import { checkOptions, checkWhole } from '../graph/options.js';
 
 /** One batch of lanes, time-major. */
@@ -96,8 +96,9 @@ export class LaneBatches {
 
   #window(begin: number, length: number): LaneBatch {
     const { batchSize, laneLength } = this;
-    const inputs = new Int32Array(length * batchSize);
-    const targets = new Int32Array(length * batchSize);
+    const [inputs, targets] = guardMemory('batch', () => {
+      return [new Int32Array(length * batchSize), new Int32Array(length * batchSize)] as const;
+    });
     for (let lane = 0; lane < batchSize; lane++) {
       const offset = lane * laneLength + begin;
       for (let t = 0; t < length; t++) {

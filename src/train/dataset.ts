@@ -1,5 +1,5 @@
 /** Data of a fit: samples along the first axis, cut into batches, shuffled, and turned time-major where a network wants it. */
-import { ArgumentError, NonFiniteError, ShapeError } from '../graph/errors.js';
+import { ArgumentError, guardMemory, NonFiniteError, ShapeError } from '../graph/errors.js';
 import { formatShape, sizeOf, type Shape } from '../graph/shape.js';
 import type { HostArray } from '../graph/value.js';
 import type { TensorData } from '../nn/module.js';
@@ -86,7 +86,7 @@ export function splitDataset({ x, y }: Dataset, fraction: number): { training: D
 
 /** The order of the samples in an epoch: 0, 1, 2, … or, shuffled, the same for equal seed and epoch. */
 export function sampleOrder(samples: number, shuffle: { seed: number; epoch: number } | null): Int32Array {
-  const order = Int32Array.from({ length: samples }, (_, i) => i);
+  const order = guardMemory('order of the samples', () => Int32Array.from({ length: samples }, (_, i) => i));
   if (!shuffle) return order;
   const random = new Random(shuffle.seed, shuffle.epoch);
   for (let last = samples - 1; last > 0; last--) {
@@ -96,13 +96,17 @@ export function sampleOrder(samples: number, shuffle: { seed: number; epoch: num
   return order;
 }
 
-/** The samples of these numbers as one batch: `[B,…]`, or `[T,B,…]` of `[N,T,…]` with `timeMajor`. */
+/**
+ * The samples of these numbers as one batch: `[B,…]`, or `[T,B,…]` of `[N,T,…]` with `timeMajor`.
+ * @throws OutOfMemoryError where the host has no memory for it
+ */
 export function gatherBatch(tensor: TensorData, samples: ArrayLike<number>, timeMajor: boolean): BatchInput {
   const { shape, data } = tensor;
   const batch = samples.length;
   const steps = timeMajor ? shape[1]! : 1;
   const size = sizeOf(shape.slice(timeMajor ? 2 : 1));
-  const gathered = new (data.constructor as new (length: number) => HostArray)(batch * steps * size);
+  const Numbers = data.constructor as new (length: number) => HostArray;
+  const gathered = guardMemory('batch', () => new Numbers(batch * steps * size));
   for (let b = 0; b < batch; b++) {
     for (let t = 0; t < steps; t++) {
       const from = (samples[b]! * steps + t) * size;
@@ -117,7 +121,7 @@ export function gatherBatch(tensor: TensorData, samples: ArrayLike<number>, time
 export function toBatchMajor({ shape, data }: TensorData): TensorData {
   const [steps, batch, ...rest] = shape as [number, number, ...number[]];
   const size = sizeOf(rest);
-  const result = data.slice();
+  const result = guardMemory('prediction', () => data.slice());
   for (let t = 0; t < steps; t++) {
     for (let b = 0; b < batch; b++) {
       const from = (t * batch + b) * size;
@@ -131,7 +135,7 @@ export function toBatchMajor({ shape, data }: TensorData): TensorData {
 export function fingerprintOf(tensors: readonly TensorData[]): number {
   let hash = 0x811c9dc5;
   for (const { shape, data } of tensors) {
-    const words = new Int32Array(data.slice().buffer);
+    const words = new Int32Array(data.buffer, data.byteOffset, data.byteLength / 4);
     for (const word of [...shape, data.BYTES_PER_ELEMENT]) hash = Math.imul(hash ^ word, 0x01000193);
     for (const word of words) hash = Math.imul(hash ^ word, 0x01000193);
   }

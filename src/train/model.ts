@@ -1,5 +1,5 @@
 /** `Model`: a network with a loss and an optimizer, to fit, evaluate and predict with arrays. */
-import { ArgumentError, DisposedError, ShapeError } from '../graph/errors.js';
+import { ArgumentError, DisposedError, guardMemory, ShapeError } from '../graph/errors.js';
 import type { Executor } from '../graph/executor.js';
 import { Graph } from '../graph/graph.js';
 import { checkChoice, checkFlag, checkObject, checkOptions, checkWhole, nameOf } from '../graph/options.js';
@@ -264,7 +264,8 @@ export class Model {
     });
     const size = parts.reduce((sum, { data }) => sum + data.length, 0);
     const first = parts[0]!;
-    const data = new (first.data.constructor as Float32ArrayConstructor)(size);
+    const Numbers = first.data.constructor as Float32ArrayConstructor;
+    const data = guardMemory(`${this.#name}, prediction`, () => new Numbers(size));
     let at = 0;
     for (const part of parts) {
       data.set(part.data, at);

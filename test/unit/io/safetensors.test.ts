@@ -1,6 +1,6 @@
 /** The safetensors reader refuses every kind of damage by name; the writer's files read back exactly. */
 import { describe, expect, it } from 'vitest';
-import { ArgumentError, FormatError, ShapeError } from '../../../src/graph/errors.js';
+import { ArgumentError, FormatError, OutOfMemoryError, ShapeError } from '../../../src/graph/errors.js';
 import { parseSafetensors, writeSafetensors } from '../../../src/io/safetensors.js';
 
 /** A file with this header text and as many zero bytes of data. */
@@ -283,5 +283,34 @@ describe('writeSafetensors', () => {
   });
   it('writes an empty file that reads back', () => {
     expect(parseSafetensors(writeSafetensors(new Map())).tensors.size).toBe(0);
+  });
+});
+
+describe('long headers', () => {
+  // Ten million bytes of escapes each: taken apart one by one they would take seconds, and as many objects.
+  it.each([
+    ['letters', '\\n', 2],
+    ['code units', '\\u20ac', 6],
+    ['surrogate pairs', '\\ud83c\\udf19', 12],
+    ['quotes between letters', 'ab\\"', 4],
+  ])('say what their escapes mean: %s', (_, escape, bytes) => {
+    const text = `"${escape.repeat(1e7 / bytes)}"`;
+    const { metadata } = parseSafetensors(file(`{"__metadata__":{${text}:${text}}}`));
+    const [[key, value]] = [...metadata] as [[string, string]];
+    const wanted = JSON.parse(text) as string;
+    // Not by `toBe`, which would show them.
+    expect(key === wanted && value === wanted).toBe(true);
+    const bad = file(`{"__metadata__":{"a":${text.slice(0, -1)}\\x"}}`);
+    expect(() => parseSafetensors(bad)).toThrow(/"\\x" is no escape, at character 100000\d\d of/);
+  });
+});
+
+describe('a file that there is no memory for', () => {
+  it('is told by its type, and nothing is written', () => {
+    // One array under many names: only the file needs all that memory.
+    const data = new Float32Array(2 ** 27);
+    const tensors = new Map(Array.from({ length: 80 }, (_, i) => [`t${i}`, { shape: [data.length], data }]));
+    expect(() => writeSafetensors(tensors)).toThrow(OutOfMemoryError);
+    expect(() => writeSafetensors(tensors)).toThrow(/safetensors file: memory of the host could not be/);
   });
 });
