@@ -77,25 +77,55 @@ export async function openDevice(options: DeviceOptions = {}): Promise<OpenedDev
     ...(options.timestamps ? (['timestamp-query'] as const) : []),
     ...(about.software ? (['subgroups'] as const) : []),
   ];
-  const device = await adapter.requestDevice({
+  const descriptor = {
     label: 'webgpu-rnn',
     requiredFeatures: features.filter((name) => adapter.features.has(name)),
     requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
+  };
+  const device = await adapter.requestDevice(descriptor).catch((cause: unknown) => {
+    throw new DeviceError({
+      culprit: 'WebGPU',
+      problem: `the adapter gives no device (${String(cause)})`,
+      remedy: "restart the browser, or pass backend: 'cpu'",
+      cause,
+    });
   });
   return { device, owned: true, ...about };
 }
 
-async function requestAdapter(options: DeviceOptions): Promise<GPUAdapter> {
+/** Lets go a device that nobody wants. */
+export function discard({ owned, device }: OpenedDevice): void {
+  if (owned) device.destroy();
+}
+
+/** @throws DeviceError where the device does not come in time; it is let go when it does */
+export async function within(opening: Promise<OpenedDevice>, milliseconds = 10_000): Promise<OpenedDevice> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<null>((resolve) => (timer = setTimeout(resolve, milliseconds, null)));
+  const opened = await Promise.race([opening, late]).finally(() => clearTimeout(timer));
+  if (opened) return opened;
+  void opening.then(discard, () => undefined);
+  throw new DeviceError({
+    culprit: 'WebGPU',
+    problem: `no device came within ${milliseconds} ms`,
+    remedy: 'restart the browser',
+  });
+}
+
+/** @throws DeviceError where there is none */
+export function offeredGpu(options: DeviceOptions): GPU {
   const gpu = (options.gpu ?? (globalThis as { readonly navigator?: Partial<Navigator> }).navigator?.gpu) as
     GPU | undefined;
-  if (!gpu) {
-    throw new DeviceError({
-      culprit: 'WebGPU',
-      problem: 'is not offered here: navigator.gpu is missing',
-      remedy: "use a browser with WebGPU on a secure (https or localhost) page, or pass backend: 'cpu'",
-    });
-  }
-  const adapter = await gpu.requestAdapter(
+  if (gpu) return gpu;
+  throw new DeviceError({
+    culprit: 'WebGPU',
+    problem: 'is not offered here: navigator.gpu is missing',
+    remedy: "use a browser with WebGPU on a secure (https or localhost) page, or pass backend: 'cpu'",
+  });
+}
+
+async function requestAdapter(options: DeviceOptions): Promise<GPUAdapter> {
+  const adapter = await offeredGpu(options).requestAdapter(
     options.powerPreference ? { powerPreference: options.powerPreference } : undefined,
   );
   if (!adapter) {

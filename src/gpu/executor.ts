@@ -6,13 +6,8 @@ import { checkChoice, checkNumber } from '../graph/options.js';
 import type { HostArray, Variable } from '../graph/value.js';
 import { toDeviceArray, type DeviceArray } from './device-array.js';
 import type { DeviceLike } from './device-types.js';
-import {
-  openDevice,
-  type DeviceOptions,
-  type OpenedDevice,
-  type TuningMode,
-  type WeightPrecision,
-} from './device.js';
+import { type DeviceOptions, type OpenedDevice, type TuningMode, type WeightPrecision } from './device.js';
+import { openFirstDevice } from './first-device.js';
 import { HostCopies, releasedError } from './host-copies.js';
 import type { Decisions } from './lower/choice.js';
 import { lowerGraph, prepareGraph, type LoweredGraph } from './lower/index.js';
@@ -75,7 +70,7 @@ export class GpuExecutor implements Executor {
     checkChoice('GpuExecutor.create', 'weightPrecision', options.weightPrecision ?? 'float32', PRECISIONS);
     checkNumber('GpuExecutor.create', 'tuningBudget', options.tuningBudget ?? 0, { min: 0 });
     checkRecovery('GpuExecutor.create', options.recovery ?? {}, ['snapshotPeriod']);
-    return new GpuExecutor(await openDevice(options), options);
+    return new GpuExecutor(await openFirstDevice(options), options);
   }
 
   get #session(): DeviceSession {

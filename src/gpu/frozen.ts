@@ -8,13 +8,14 @@ import {
   type FrozenState,
 } from '../graph/frozen.js';
 import { BufferPool, type PooledBuffer } from './buffers.js';
-import { openDevice, type DeviceOptions, type OpenedDevice, type WeightPrecision } from './device.js';
+import { discard, type DeviceOptions, type OpenedDevice, type WeightPrecision } from './device.js';
+import { openFirstDevice } from './first-device.js';
 import { toFloat16 } from './float16.js';
 import { frozenStepKernel } from './kernels/frozen.js';
 import { foldWorkgroups, writeParameters } from './kernels/kernel.js';
 import { PARAMETER_BYTES, PipelineCache, type CompiledKernel } from './pipelines.js';
 import { Readback } from './readback.js';
-import { discard, Reopening } from './reopening.js';
+import { Reopening } from './reopening.js';
 import { WatchedDevice } from './watched-device.js';
 
 const CULPRIT = 'text generator';
@@ -100,7 +101,7 @@ export class GpuFrozenRunner implements FrozenRunner {
    */
   static async create(network: FrozenNetwork, options: GpuFrozenOptions = {}): Promise<GpuFrozenRunner> {
     const runner = new GpuFrozenRunner(network, options);
-    await runner.#settle(await openDevice(options));
+    await runner.#settle(await openFirstDevice(options));
     await runner.home();
     return runner;
   }

@@ -1,8 +1,7 @@
 /** Opening another device in the place of a lost one: how often, with which pauses, and where from. */
-import { DeviceError } from '../graph/errors.js';
 import { checkNumber, checkOptions, checkWhole } from '../graph/options.js';
 import type { DeviceLike } from './device-types.js';
-import { openDevice, type DeviceOptions, type OpenedDevice } from './device.js';
+import { openDevice, within, type DeviceOptions, type OpenedDevice } from './device.js';
 
 /** How another device is asked for when one is lost. */
 export interface DeviceRecovery {
@@ -51,25 +50,6 @@ export function checkRecovery(
   checkNumber(culprit, 'recovery.snapshotPeriod', options.snapshotPeriod ?? 0, { min: 0 });
 }
 
-/** Lets go a device that nobody wants. */
-export function discard({ owned, device }: OpenedDevice): void {
-  if (owned) device.destroy();
-}
-
-/** @throws DeviceError where the device does not come in time; it is let go when it does */
-async function within(milliseconds: number, opening: Promise<OpenedDevice>): Promise<OpenedDevice> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<null>((resolve) => (timer = setTimeout(resolve, milliseconds, null)));
-  const opened = await Promise.race([opening, late]).finally(() => clearTimeout(timer));
-  if (opened) return opened;
-  void opening.then(discard, () => undefined);
-  throw new DeviceError({
-    culprit: 'WebGPU',
-    problem: `no device came within ${milliseconds} ms`,
-    remedy: 'restart the browser',
-  });
-}
-
 /** Opens devices as the first was opened. */
 export class Reopening {
   readonly #options: DeviceOptions;
@@ -88,7 +68,7 @@ export class Reopening {
    */
   async next(life: number, begin: (opened: OpenedDevice) => void | Promise<void>): Promise<boolean> {
     const { recovery, device } = this.#options;
-    const { attempts = 6, delay = 250, timeout = 10_000, device: another = null } = recovery || {};
+    const { attempts = 6, delay = 250, timeout, device: another = null } = recovery || {};
     if (life > GOOD_LIFE) this.#attempts = 0;
     while (recovery !== false && (!device || another) && this.#attempts < attempts) {
       if (this.#attempts > 0) {
@@ -99,7 +79,7 @@ export class Reopening {
       try {
         // An adapter gives one device.
         const options = device ? { device: await another!() } : { ...this.#options, adapter: undefined };
-        await begin(await within(timeout, openDevice(options)));
+        await begin(await within(openDevice(options), timeout));
         return true;
       } catch (error) {
         this.cause = error;

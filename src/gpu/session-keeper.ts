@@ -1,7 +1,7 @@
 /** Sees to it that there is a device: opens another one when one is lost, and lets calls wait for it in line. */
 import { DeviceError, DeviceLostError, DisposedError, RnnError, ShaderError } from '../graph/errors.js';
-import type { DeviceOptions, OpenedDevice } from './device.js';
-import { discard, Reopening } from './reopening.js';
+import { discard, type DeviceOptions, type OpenedDevice } from './device.js';
+import { Reopening } from './reopening.js';
 import type { DeviceSession } from './session.js';
 
 /** What a keeper needs. */

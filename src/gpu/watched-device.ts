@@ -1,5 +1,6 @@
 /** A device that may be lost at any time, and who is told of it. */
 import type { OpenedDevice } from './device.js';
+import { noteLoss } from './first-device.js';
 
 /** Milliseconds within which the news of a lost device follows the errors that it causes. */
 const NEWS_DELAY = 500;
@@ -24,6 +25,7 @@ export class WatchedDevice {
     this.device = opened.device;
     this.#end = this.device.lost.then(({ reason, message }) => {
       this.lost = `${reason}${message ? `: ${message}` : ''}`;
+      if (reason !== 'destroyed') noteLoss();
       this.onLost();
       for (const reject of this.#guarded) reject(new Error(this.lost));
     });

@@ -1,6 +1,7 @@
 /** Devices that are lost anywhere in training, validating and writing: the numbers are those of an undisturbed run, to the bit. */
 import { CpuExecutor } from '../../../src/cpu/executor.js';
-import { DeviceLostError, DisposedError } from '../../../src/graph/errors.js';
+import { noteLoss } from '../../../src/gpu/first-device.js';
+import { DeviceError, DeviceLostError, DisposedError } from '../../../src/graph/errors.js';
 import type { Executor } from '../../../src/graph/executor.js';
 import { Graph } from '../../../src/graph/graph.js';
 import { PlanCache } from '../../../src/graph/plan-cache.js';
@@ -441,6 +442,28 @@ export const cases: readonly GpuCase[] = [
       checkSame([...(await executor.read(variable))], [5], 'the value');
       await executor.synchronize();
       check(losing.asked === 3, `${losing.asked} adapters were asked for`);
+    },
+  },
+  {
+    name: 'an adapter that is refused at first is asked for a moment later, and only where that may help',
+    async run({ open, gpu }) {
+      const losing = new LosingGpu(gpu);
+      losing.refusals = 1;
+      await (await open({ gpu: losing.gpu })).synchronize();
+      check(losing.asked === 2, `${losing.asked} adapters were asked for`);
+      const refused = async (): Promise<number> => {
+        const { asked } = losing;
+        const error: unknown = await open({ gpu: losing.gpu }).then(String, (cause: unknown) => cause);
+        check(error instanceof DeviceError && error.message.includes('offers no adapter'), String(error));
+        return losing.asked - asked;
+      };
+      losing.refusals = Infinity;
+      checkSame([await refused(), await refused()], [2, 1], 'requests where there is no GPU');
+      // After a device was lost to a crash there will be adapters again.
+      noteLoss();
+      checkSame(await refused(), 4, 'requests after a crash');
+      losing.refusals = 0;
+      await open({ gpu: losing.gpu });
     },
   },
   {
