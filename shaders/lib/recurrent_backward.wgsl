@@ -48,7 +48,6 @@ struct Params {
   state_width: u32,
   dropout_threshold: u32,
   dropout_scale: f32,    // 1/(1−p), 0 without recurrent dropout
-  first_row: u32,        // of the batch rows, where one step is a dispatch
 }
 
 // The whole gradient of h after this step: through the product, beside it, and from the outputs.

@@ -7,7 +7,7 @@
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let tiles = (params.unit_quads + QUADS - 1u) / QUADS;
   let across = (tiles + TOGETHER - 1u) / TOGETHER * TOGETHER;
-  let row0 = params.first_row + id.x / across * ROWS;
+  let row0 = id.x / across * ROWS;
   if (row0 < params.batch) {
     tile(id.z, row0, id.x % across * QUADS);
   }

@@ -41,7 +41,6 @@ struct Params {
   state_width: u32,      // width of h as it is, unpadded
   dropout_threshold: u32,
   dropout_scale: f32,    // 1/(1−p), 0 without recurrent dropout
-  first_row: u32,        // of the batch rows, where one step is a dispatch
 }
 
 // Four rows of the weight, four units of one gate: column = k, component = unit.

@@ -5,7 +5,7 @@
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let across = (params.hidden_quads + TOGETHER - 1u) / TOGETHER * TOGETHER;
-  let row0 = params.first_row + id.x / across * ROWS;
+  let row0 = id.x / across * ROWS;
   if (row0 < params.batch) {
     tile(id.z, row0, id.x % across);
   }

@@ -207,7 +207,6 @@ const forwardParameters = {
   state_width: 'u32',
   dropout_threshold: 'u32',
   dropout_scale: 'f32',
-  first_row: 'u32',
 } as const;
 
 const backwardParameters = {
@@ -257,7 +256,6 @@ const backwardParameters = {
   state_width: 'u32',
   dropout_threshold: 'u32',
   dropout_scale: 'f32',
-  first_row: 'u32',
 } as const;
 
 export const recurrentLstmForwardKernel = definePersistentStep(FORWARD, {

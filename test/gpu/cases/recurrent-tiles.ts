@@ -16,8 +16,6 @@ interface TileCase {
   readonly resetAfter?: boolean;
   /** An option, so that the steps are those that know all of them. */
   readonly gateClip?: number;
-  /** Rows of the tiles behind those of sixteen. */
-  readonly rest?: number;
   readonly expected: readonly string[];
 }
 
@@ -40,9 +38,6 @@ const tiles: readonly TileCase[] = [
   { cell: 'gru', B: 19, H: 18, resetAfter: false, expected: MANY },
   { cell: 'gru', B: 17, H: 5, resetAfter: false, gateClip: 0.5, expected: MANY },
   { cell: 'gru', B: 3, H: 6, resetAfter: false, gateClip: 0.5, expected: FEW },
-  // The last rows in a dispatch of their own.
-  { cell: 'lstm', B: 18, H: 128, rest: 1, expected: MANY },
-  { cell: 'gru', B: 37, H: 128, bidirectional: true, rest: 8, expected: MANY },
   { cell: 'rnn', B: 8, H: 40, expected: FEW },
   { cell: 'rnn', B: 35, H: 5, expected: MANY },
 ];
@@ -74,7 +69,7 @@ function record(graph: Graph, tile: TileCase): void {
 
 export const cases: readonly GpuCase[] = tiles.flatMap((tile) =>
   ['recurrent_forward', 'recurrent_backward'].map((family): GpuCase => {
-    const { cell, B, H, R, bidirectional, resetAfter = true, gateClip, rest, expected } = tile;
+    const { cell, B, H, R, bidirectional, resetAfter = true, gateClip, expected } = tile;
     const what = [
       ...(bidirectional ? ['bidirectional'] : []),
       cell,
@@ -87,18 +82,12 @@ export const cases: readonly GpuCase[] = tiles.flatMap((tile) =>
       name: `${family}: ${what.join(' ')}, a batch of ${B}`,
       run: (context) => {
         const plain = R === undefined && gateClip === undefined && resetAfter;
-        const subgroups = context.executor.device.features.has('subgroups');
-        const apart = rest ? [`16 rows${subgroups ? ' together' : ''}, then ${rest}`] : [];
         return compareVariants(
           context,
           (graph) => {
             record(graph, tile);
           },
-          {
-            family,
-            expected: [...expected, ...apart],
-            together: plain && B > 8 ? '16 rows together' : undefined,
-          },
+          { family, expected, together: plain && B > 8 ? '16 rows together' : undefined },
         );
       },
     };

@@ -31,8 +31,6 @@ export interface StepDescription {
   readonly persistent: boolean;
   /** Whether four invocations load for one another: of the plain variant in tiles of sixteen rows. */
   readonly together?: boolean;
-  /** Rows an invocation computes of what is left of the batch behind whole tiles, in a dispatch of its own. */
-  readonly rest?: TileRows;
   readonly workgroups: readonly [number, number, number];
   readonly label: string;
   readonly detail: string;
@@ -118,26 +116,6 @@ function kernelFor<B extends Bindings, P extends Parameters>(
   return together ? kernel.together! : kernel[persistent ? 'persistent' : variant];
 }
 
-/** The dispatches of a step: one or, where its tile says so, another for the last rows of the batch. */
-function parts<S extends ForwardStep | BackwardStep>(step: S): S[] {
-  const { rest, rows, parameters, workgroups, flops } = step;
-  if (!rest) return [step];
-  const B = Number(parameters.batch);
-  const first = B - (B % rows);
-  const backwards = 'unit_quads' in parameters;
-  const quads = Number(backwards ? parameters.unit_quads : parameters.hidden_quads);
-  const across = backwards && rest > 1 ? Math.ceil(quads / 2) : quads;
-  const last = {
-    ...step,
-    rows: rest,
-    together: false,
-    parameters: { ...parameters, first_row: first },
-    workgroups: [Math.ceil((Math.ceil((B - first) / rest) * across) / 16), 1, workgroups[2]],
-    flops: (flops * (B - first)) / B,
-  };
-  return [{ ...step, flops: (flops * first) / B }, last];
-}
-
 const lstm: CellKernels = {
   slots: 4,
   inputSlot: 0,
@@ -146,23 +124,19 @@ const lstm: CellKernels = {
   source: { slots: 4, shift: 0 },
   carriesH: false,
   persists: true,
-  forward(context, whole) {
-    for (const { buffers, ...step } of parts(whole)) {
-      const { states, ...others } = buffers;
-      context.dispatch(kernelFor(recurrentLstmForwardKernel, step), {
-        ...step,
-        buffers: { ...others, h: states[0]!, c: states[1]! },
-      });
-    }
+  forward(context, { buffers, ...step }) {
+    const { states, ...others } = buffers;
+    context.dispatch(kernelFor(recurrentLstmForwardKernel, step), {
+      ...step,
+      buffers: { ...others, h: states[0]!, c: states[1]! },
+    });
   },
-  backward(context, whole) {
-    for (const { buffers, ...step } of parts(whole)) {
-      const { states, ...others } = buffers;
-      context.dispatch(kernelFor(recurrentLstmBackwardKernel, step), {
-        ...step,
-        buffers: { ...others, c: states[1]! },
-      });
-    }
+  backward(context, { buffers, ...step }) {
+    const { states, ...others } = buffers;
+    context.dispatch(kernelFor(recurrentLstmBackwardKernel, step), {
+      ...step,
+      buffers: { ...others, c: states[1]! },
+    });
   },
 };
 
@@ -178,23 +152,19 @@ const gru: CellKernels = {
   source: { slots: 3, shift: 2 },
   carriesH: true,
   persists: true,
-  forward(context, whole) {
-    for (const { buffers, ...step } of parts(whole)) {
-      const { states, ...others } = buffers;
-      context.dispatch(kernelFor(recurrentGruForwardKernel, step), {
-        ...step,
-        buffers: { ...others, h: states[0]! },
-      });
-    }
+  forward(context, { buffers, ...step }) {
+    const { states, ...others } = buffers;
+    context.dispatch(kernelFor(recurrentGruForwardKernel, step), {
+      ...step,
+      buffers: { ...others, h: states[0]! },
+    });
   },
-  backward(context, whole) {
-    for (const { buffers, ...step } of parts(whole)) {
-      const { states, ...others } = buffers;
-      context.dispatch(kernelFor(recurrentGruBackwardKernel, step), {
-        ...step,
-        buffers: { ...others, h: states[0]! },
-      });
-    }
+  backward(context, { buffers, ...step }) {
+    const { states, ...others } = buffers;
+    context.dispatch(kernelFor(recurrentGruBackwardKernel, step), {
+      ...step,
+      buffers: { ...others, h: states[0]! },
+    });
   },
 };
 
@@ -256,17 +226,15 @@ const rnn: CellKernels = {
   source: { slots: 1, shift: 0 },
   carriesH: false,
   persists: true,
-  forward(context, whole) {
-    for (const { buffers, ...step } of parts(whole)) {
-      const { states, ...others } = buffers;
-      context.dispatch(kernelFor(recurrentRnnForwardKernel, step), {
-        ...step,
-        buffers: { ...others, h: states[0]! },
-      });
-    }
+  forward(context, { buffers, ...step }) {
+    const { states, ...others } = buffers;
+    context.dispatch(kernelFor(recurrentRnnForwardKernel, step), {
+      ...step,
+      buffers: { ...others, h: states[0]! },
+    });
   },
-  backward(context, whole) {
-    for (const step of parts(whole)) context.dispatch(kernelFor(recurrentRnnBackwardKernel, step), step);
+  backward(context, { buffers, ...step }) {
+    context.dispatch(kernelFor(recurrentRnnBackwardKernel, step), { ...step, buffers });
   },
 };
 

@@ -189,7 +189,6 @@ export function commonParameters(layout: Layout): {
   state_width: number;
   dropout_threshold: number;
   dropout_scale: number;
-  first_row: number;
   zoneout: readonly [number, number];
   zoneout_threshold: readonly [number, number];
 } {
@@ -214,7 +213,6 @@ export function commonParameters(layout: Layout): {
     state_width: R,
     dropout_threshold: dropped ? threshold(recurrentDropout) : 0,
     dropout_scale: dropped ? 1 / (1 - recurrentDropout) : 0,
-    first_row: 0,
     zoneout: [ofH, ofC],
     zoneout_threshold: [threshold(ofH), threshold(ofC)],
   };
