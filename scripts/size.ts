@@ -1,4 +1,5 @@
 /** `npm run size`: what the built package weighs in an application; fails where an entry has outgrown its limit. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
@@ -28,19 +29,19 @@ const IMPORTS: readonly Import[] = [
     title: 'CharacterModel that trains and writes on WebGPU',
     names: ['CharacterModel', 'createExecutor'],
     later: [GPU, ...OPTIMIZER, 'gpu/lower/generate.js'],
-    limit: 104,
+    limit: 107,
   },
   {
     title: 'Model, LSTM, Adam: training on WebGPU',
     names: ['Model', ...TRAINING],
     later: [GPU, ...OPTIMIZER],
-    limit: 94,
+    limit: 97,
   },
   {
     title: 'Trainer, LSTM, Adam: training on WebGPU',
     names: ['Trainer', ...TRAINING],
     later: [GPU, ...OPTIMIZER],
-    limit: 86.5,
+    limit: 89.5,
   },
   {
     title: 'Trainer, LSTM, Adam: training on the CPU',
@@ -53,7 +54,7 @@ const IMPORTS: readonly Import[] = [
 
 /** The files with everything, under `dist/`; the limits keep them from growing until they are what they should be. */
 const FILES = [
-  { file: 'webgpu-rnn.min.js', limit: 143, aim: 45 },
+  { file: 'webgpu-rnn.min.js', limit: 148, aim: 45 },
   { file: 'inference.min.js', limit: 15, aim: 20 },
 ];
 
@@ -149,7 +150,12 @@ export async function report(): Promise<{ readonly table: string; readonly fault
   return { table: rows.map(line).join('\n'), faults };
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (process.argv[1] !== fileURLToPath(import.meta.url)) {
+  // Imported, by a test.
+} else if (!existsSync(DIST)) {
+  console.error('There is no dist/ to measure: run npm run build:library first.');
+  process.exitCode = 1;
+} else {
   const { table, faults } = await report();
   console.log(table);
   for (const fault of faults) console.error(fault);

@@ -36,6 +36,10 @@ export async function createExecutor(options: ExecutorOptions = {}): Promise<Exe
   const { backend = 'auto', precision = 'float32', ...forGpu } = options;
   const { device } = forGpu;
   checkChoice('createExecutor', 'backend', backend, ['auto', 'webgpu', 'cpu']);
+  checkChoice('createExecutor', 'weightPrecision', forGpu.weightPrecision ?? 'float32', [
+    'float32',
+    'float16',
+  ]);
   // Fetched here, so that an application downloads only the one it runs on.
   const onCpu = async (): Promise<Executor> =>
     new (await fetched('the CPU executor', () => import('./cpu/executor.js'))).CpuExecutor({ precision });

@@ -37,7 +37,7 @@ export type { CharacterTokenizer } from './text/tokenizer.js';
 export interface TextGeneratorOptions {
   /**
    * `auto`, the default: the CPU for models whose step it does in a few milliseconds, which is sooner than a
-   * GPU hands its result over; WebGPU for larger ones, where there is an adapter.
+   * GPU hands its result over, and where WebGPU is a software adapter; WebGPU for larger ones.
    */
   readonly backend?: 'auto' | 'webgpu' | 'cpu';
   /** A WebGPU device of the application's own; it will not be destroyed. */
@@ -83,7 +83,9 @@ export async function loadTextGenerator(
   if (backend !== 'cpu' && !(either && weights <= CPU_WEIGHTS)) {
     const fallback = either ? onCpu : null;
     try {
-      runner = await GpuFrozenRunner.create(network, { device, recovery, weightPrecision, fallback });
+      const onGpu = await GpuFrozenRunner.create(network, { device, recovery, weightPrecision, fallback });
+      if (either && onGpu.software) onGpu.dispose();
+      else runner = onGpu;
     } catch (error) {
       if (!either || !(error instanceof DeviceError)) throw error;
     }

@@ -111,6 +111,11 @@ export class GpuFrozenRunner implements FrozenRunner {
     return this.#fallback?.description ?? `webgpu: ${this.#home!.opened.description}`;
   }
 
+  /** Whether that is the processor after all. */
+  get software(): boolean {
+    return this.#home!.opened.software;
+  }
+
   start(): FrozenReader {
     this.checkAlive();
     return new GpuReader(this);
