@@ -2,12 +2,13 @@
 //
 //   h     states by step: element (t·B + b, j) of direction d at h_offset[d] + (t·B + b)·h_stride + j
 //   mask  [T·B], read when has_mask
-//   y     [T·B, D·R]; assigned
+//   y     [T·B, D·R]; rows from first_row on are assigned
 //
-// One invocation copies one element. Workgroups: ⌈T·B·D·R/64⌉, folded into two dimensions.
+// One invocation copies one element. Workgroups: ⌈rows·D·R/64⌉, folded into two dimensions.
 
 struct Params {
-  rows: u32,         // T·B
+  first_row: u32,
+  rows: u32,         // how many, T·B at most
   width: u32,        // R
   directions: u32,   // D
   h_offset: vec2u,   // for each direction
@@ -27,11 +28,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) workgr
   if (i >= params.rows * columns) {
     return;
   }
-  let row = i / columns;
+  let row = params.first_row + i / columns;
   let direction = i % columns / params.width;
   var value = h[params.h_offset[direction] + row * params.h_stride + i % params.width];
   if (params.has_mask != 0u && mask[row] == 0) {
     value = 0.0;
   }
-  y[i] = value;
+  y[params.first_row * columns + i] = value;
 }

@@ -1,5 +1,6 @@
 // What every backward step has: its parameters, and how it reads what it multiplies. Places are in vec4, one for each
-// direction; workgroup z is the direction. "Next" is the step that came after this one, whichever way time ran.
+// direction. A direction may also be one of two layers that run side by side. Workgroup z is the direction, counted
+// from first_direction. "Next" is the step that came after this one, whichever way time ran.
 
 struct Params {
   source_read: vec2u,    // first row of what is multiplied by the weight
@@ -16,6 +17,7 @@ struct Params {
   row_step: vec2u,       // of many steps: rows from one to the next
   zoneout: vec2f,        // of h, of c
   zoneout_threshold: vec2u,
+  first_direction: u32,  // of those that run
   steps: u32,            // how many
   batch: u32,            // B
   hidden_quads: u32,     // H/4

@@ -20,7 +20,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var item = lane; item < tiles; item += LANES) {
       let row0 = group.x * GROUP_ROWS + item / across * ROWS;
       if (row0 < params.batch) {
-        tile(group.z, row0, item % across * QUADS);
+        tile(params.first_direction + group.z, row0, item % across * QUADS);
       }
     }
     // The next step reads what other invocations have written in this one.

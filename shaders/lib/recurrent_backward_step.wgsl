@@ -1,7 +1,7 @@
 // The entry point of one backward step a dispatch: an invocation computes one tile of lib/recurrent_backward_1.wgsl,
 // _8 or _16. Where things are is what the parameters say.
 // Workgroups: (⌈⌈B/ROWS⌉·⌈units/(4·QUADS)⌉ / WORKGROUP⌉, 1, D), the second factor rounded up to a multiple of
-// TOGETHER.
+// TOGETHER, D being how many directions run.
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) id: vec3u) {
@@ -9,7 +9,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let across = (tiles + TOGETHER - 1u) / TOGETHER * TOGETHER;
   let row0 = id.x / across * ROWS;
   if (row0 < params.batch) {
-    tile(id.z, row0, id.x % across * QUADS);
+    tile(params.first_direction + id.z, row0, id.x % across * QUADS);
   }
 }
 

@@ -1,4 +1,6 @@
-// What every forward step has: its parameters, and how it reads its weight. Places are in vec4, one for each direction; workgroup z is the direction.
+// What every forward step has: its parameters, and how it reads its weight. Places are in vec4, one for each direction.
+// A direction may also be one of two layers that run side by side. Workgroup z is the direction, counted from
+// first_direction.
 
 struct Params {
   gates_row: vec2u,      // row of the gates, [T·B] for each direction
@@ -14,6 +16,7 @@ struct Params {
   c_step: vec2u,
   zoneout: vec2f,        // of h, of c
   zoneout_threshold: vec2u,
+  first_direction: u32,  // of those that run
   steps: u32,            // how many
   h_places: u32,         // 1: two places of h alternate; all bits: each step has its own
   c_places: u32,

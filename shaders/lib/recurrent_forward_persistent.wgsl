@@ -18,7 +18,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     for (var item = lane; item < tiles; item += LANES) {
       let row0 = group.x * GROUP_ROWS + item / quads * ROWS;
       if (row0 < params.batch) {
-        tile(group.z, row0, item % quads);
+        tile(params.first_direction + group.z, row0, item % quads);
       }
     }
     // The next step reads what other invocations have written in this one.

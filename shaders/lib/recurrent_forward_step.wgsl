@@ -1,13 +1,13 @@
 // The entry point of one forward step a dispatch: an invocation computes one tile of lib/recurrent_forward_1.wgsl, _8
 // or _16. Where things are is what the parameters say. Workgroups: (⌈⌈B/ROWS⌉·(H/4) / WORKGROUP⌉, 1, D),
-// H/4 being rounded up to a multiple of TOGETHER.
+// H/4 being rounded up to a multiple of TOGETHER, D being how many directions run.
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let across = (params.hidden_quads + TOGETHER - 1u) / TOGETHER * TOGETHER;
   let row0 = id.x / across * ROWS;
   if (row0 < params.batch) {
-    tile(id.z, row0, id.x % across);
+    tile(params.first_direction + id.z, row0, id.x % across);
   }
 }
 

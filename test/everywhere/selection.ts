@@ -71,6 +71,7 @@ export const SELECTED_CASES: Readonly<Record<string, readonly string[] | 'all'>>
     'rnn, T5 B3 I4 H8, zoneout [0.3], training true',
   ],
   'short-training.ts': 'all',
+  'stacks.ts': ['stack: cell lstm, layers 4, T 24, B 8, H 4, lengths [24,3,9], dropout 0.2, vocabulary 5'],
   'trap-faults.ts': 'all',
   'token-tables.ts': ['an lstm with layer normalization'],
   'training.ts': [

@@ -178,7 +178,14 @@ export const dropoutKernel = defineKernel({
   code: dropoutSource,
   libraries: [threefryLibrary, gridLibrary],
   bindings: { x: 'read', seed: 'read', y: 'read_write' },
-  parameters: { count: 'u32', stream: 'u32', purpose: 'u32', threshold: 'u32', scale: 'f32' },
+  parameters: {
+    first: 'u32',
+    count: 'u32',
+    stream: 'u32',
+    purpose: 'u32',
+    threshold: 'u32',
+    scale: 'f32',
+  },
 });
 
 export const sequenceMaskKernel = defineKernel({

@@ -180,6 +180,7 @@ const forwardParameters = {
   c_step: 'vec2u',
   zoneout: 'vec2f',
   zoneout_threshold: 'vec2u',
+  first_direction: 'u32',
   steps: 'u32',
   h_places: 'u32',
   c_places: 'u32',
@@ -224,6 +225,7 @@ const backwardParameters = {
   row_step: 'vec2u',
   zoneout: 'vec2f',
   zoneout_threshold: 'vec2u',
+  first_direction: 'u32',
   steps: 'u32',
   batch: 'u32',
   hidden_quads: 'u32',
@@ -456,6 +458,7 @@ export const recurrentOutputKernel = defineKernel({
   libraries: [gridLibrary],
   bindings: { h: 'read', mask: 'read', y: 'read_write' },
   parameters: {
+    first_row: 'u32',
     rows: 'u32',
     width: 'u32',
     directions: 'u32',

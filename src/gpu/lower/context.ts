@@ -334,6 +334,14 @@ export class LoweringContext {
     });
   }
 
+  /** Appends steps that are no part of the variant whose steps are being appended, but stand among them. */
+  apart(emit: () => void): void {
+    const outer = this.#variant;
+    this.#variant = null;
+    emit();
+    this.#variant = outer;
+  }
+
   /**
    * Appends a dispatch.
    * @throws ShaderError where there is no choice and the kernel is left out, LimitError for too many workgroups

@@ -12,6 +12,8 @@ export function emitDropout(
     readonly x: View;
     readonly seed: View;
     readonly y: View;
+    /** Of all elements, those that are computed: from the first on by default. */
+    readonly first?: number;
     readonly count: number;
     readonly p: number;
     readonly stream: number;
@@ -19,10 +21,11 @@ export function emitDropout(
     readonly label: string;
   },
 ): void {
-  const { x, seed, y, count, p, stream, purpose = 0, label } = dropout;
+  const { x, seed, y, first = 0, count, p, stream, purpose = 0, label } = dropout;
   context.dispatch(dropoutKernel, {
     buffers: { x, seed, y },
     parameters: {
+      first,
       count,
       stream,
       purpose,

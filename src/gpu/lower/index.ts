@@ -18,6 +18,7 @@ import { lowerLinear } from './linear.js';
 import { lowerMatmul } from './matmul.js';
 import { lowerPad } from './pad.js';
 import { lowerRecurrent, lowerRecurrentBackward } from './recurrent.js';
+import type * as Stack from './recurrent/stack.js';
 import { lowerReduceSum } from './reduce-sum.js';
 import { lowerReshape } from './reshape.js';
 import { lowerSequenceMask } from './sequence-mask.js';
@@ -75,6 +76,9 @@ const FETCHED: Readonly<Record<string, () => Promise<LoweringRule>>> = {
   sampleToken: async () => (await import('./sample-token.js')).lowerSampleToken,
 };
 
+/** Layers that run side by side, once they have been fetched. */
+let stack: typeof Stack | undefined;
+
 function ruleOf(node: Node): LoweringRule {
   const rule = RULES.get(node.operation);
   if (rule) return rule;
@@ -94,9 +98,13 @@ export async function prepareGraph(recorded: Graph): Promise<Graph> {
   const graph = loops
     ? (await fetched('the rule of "scan"', () => import('./scan.js'))).inlineScans(recorded)
     : recorded;
+  const nodes = liveNodes(graph);
   await Promise.all(
-    liveNodes(graph).map((node) => fetched(`the rule of "${node.operation.name}"`, () => fetchRule(node))),
+    nodes.map((node) => fetched(`the rule of "${node.operation.name}"`, () => fetchRule(node))),
   );
+  if (nodes.filter(({ operation }) => operation.name === 'recurrent').length > 1) {
+    stack ??= await fetched('layers side by side', () => import('./recurrent/stack.js'));
+  }
   return graph;
 }
 
@@ -121,12 +129,23 @@ export function lowerGraph(
   recomputeAbove: number,
   settings: LoweringSettings = {},
 ): LoweredGraph {
-  const nodes = variableWritersLast(liveNodes(graph));
+  const inOrder = variableWritersLast(liveNodes(graph));
+  const { nodes, pairs } = stack?.pairLayers(graph, inOrder, {
+    recomputeAbove,
+    software: settings.software ?? false,
+    writesVariables: (node) => ruleOf(node).writesVariables ?? false,
+  }) ?? { nodes: inOrder, pairs: new Map<Node, never>() };
   const context = new LoweringContext(graph, nodes, recomputeAbove, settings);
   const inputs = placeInputs(graph, context, lengthRanges(nodes));
   snapshotUpdatedVariables(graph, context);
   for (const node of nodes) ruleOf(node).prepare?.(node, context);
-  for (const node of nodes) ruleOf(node).lower(node, context);
+  const lowered = new Set<unknown>();
+  for (const node of nodes) {
+    const pair = pairs.get(node);
+    if (!pair) ruleOf(node).lower(node, context);
+    else if (!lowered.has(pair)) stack!.lowerPair(pair, context);
+    lowered.add(pair);
+  }
 
   for (const { value } of graph.outputs) {
     const { storage } = context.view(value);

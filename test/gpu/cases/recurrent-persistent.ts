@@ -2,6 +2,7 @@
 import type { CellName } from '../../../src/ops/cells.js';
 import type { GpuCase } from '../case.js';
 import { compareVariants } from '../compare-variants.js';
+import { stackCase } from '../stack-case.js';
 import { BOTH, layerFeeds, LENGTHS, recordLayer, type Options, type Sizes } from '../recurrent-case.js';
 
 const ONE = 'persistent, 1 row';
@@ -46,4 +47,9 @@ export const cases: readonly GpuCase[] = [
   persistentCase('lstm', { T: 470, B: 1, I: 1, H: 250 }, [ONE]),
   persistentCase('lstm', { T: 470, B: 1, I: 1, H: 250 }, [ONE], FINALS),
   persistentCase('gru', { T: 340, B: 5, I: 1, H: 126 }, [EIGHT, ONE], { lengths: [340, 120, 339, 2, 200] }),
+  // Two layers side by side, many steps of both in a dispatch.
+  stackCase({ cell: 'lstm', layers: 2, T: 26, B: 8, H: 8, expected: [ONE, EIGHT] }),
+  stackCase({ cell: 'gru', layers: 2, T: 25, B: 9, H: 12, lengths: [25, 3, 9], expected: [EIGHT] }),
+  stackCase({ cell: 'rnn', layers: 2, T: 25, B: 8, H: 8, initial: [false, true], expected: [ONE, EIGHT] }),
+  stackCase({ cell: 'lstm', layers: 2, T: 13, B: 17, H: 8, gradients: false, expected: [EIGHT, SIXTEEN] }),
 ];

@@ -5,6 +5,7 @@
  */
 import type { Node, Value } from '../../../graph/value.js';
 import { backwardInputPlaces, DIRECTION_INPUTS, directionGradientBegin } from '../../../ops/recurrent.js';
+import { CELLS } from '../../../ops/cells.js';
 import { hasZoneout, type RecurrentAttributes } from '../../../ops/recurrent-attributes.js';
 import { foldWorkgroups } from '../../kernels/kernel.js';
 import { alignUp, type View } from '../../memory.js';
@@ -18,10 +19,11 @@ import {
   commonParameters,
   gatesBegin,
   gatesRow,
+  lanesAt,
   layoutOf,
   padGates,
   padRows,
-  perDirection,
+  perLane,
   previousStep,
   projectedBegin,
   rowStep,
@@ -34,8 +36,10 @@ import {
   windowsOf,
   windowStart,
   WORD,
+  type Lane,
   type Layout,
   type Sequence,
+  type Steps,
   type Window,
 } from './layout.js';
 import { emitInputProducts, emitSteps as emitForwardSteps, type RecurrentResidual } from './forward.js';
@@ -60,32 +64,20 @@ export interface Carry {
 /** Lowers a `recurrentBackward` without layer normalization. */
 export function lowerPlainRecurrentBackward(node: Node<RecurrentAttributes>, context: LoweringContext): void {
   const layout = layoutOf(node, context.recomputeAbove);
-  const { P, attributes, parameters } = layout;
-  const { cell } = attributes;
+  const { attributes, parameters } = layout;
   const places = backwardInputPlaces(attributes);
   const residual = context.residual(node.inputs[places.residual]!) as RecurrentResidual;
-  const names = stateNames(layout);
-  const dY = node.inputs[places.dY] ?? null;
-  const dFinals = parameters.map((_, d) =>
-    names.map((_name, s) => node.inputs[places.dFinals + d * names.length + s] ?? null),
+  const wantsInitialH = parameters.some((_, d) =>
+    context.isRead(gradientsOf(node, d)[DIRECTION_INPUTS.states]),
   );
-  /** Gradients of a direction's inputs, in the order of `DIRECTION_INPUTS`. */
-  const gradientsOf = (d: number): Value[] => {
-    const begin = directionGradientBegin(d, cell);
-    return node.outputs.slice(begin, begin + DIRECTION_INPUTS.states + names.length);
-  };
-  const wantsInitialH = parameters.some((_, d) => context.isRead(gradientsOf(d)[DIRECTION_INPUTS.states]));
 
-  const carry = allocateCarry(context, layout, dFinals);
-  const dy = spreadOutputs(context, layout, dY);
-  const byToken =
-    layout.tokenTable && differentiatesByToken(node, layout.tokenTable, context) ? layout.tokenTable : null;
-  const tokenSums = parameters.map(
-    () => byToken && context.allocate('gradients by token', byToken.vocabulary * layout.G * P * WORD),
+  const carry = allocateCarry(
+    context,
+    layout,
+    parameters.map((_, d) => finalGradients(node, d)),
   );
-  const columnSums = parameters.map(() => context.allocate('column sums', layout.kernels.slots * P * WORD));
-  // Where the slots are the gates of the inputs and nothing else, the table has their sums.
-  const sumsTable = byToken !== null && layout.kernels.slots === layout.G;
+  const dy = spreadOutputs(context, layout, node.inputs[places.dY] ?? null);
+  const directions = parameters.map((_, d) => new DirectionGradients(context, layout, node, d));
   const windows = windowsOf(layout);
   for (const window of windows.toReversed()) {
     if (windows.length > 1) {
@@ -93,42 +85,115 @@ export function lowerPlainRecurrentBackward(node: Node<RecurrentAttributes>, con
       emitForwardSteps(context, layout, { ...residual, save: true }, window);
     }
     emitSteps(context, layout, residual, { dy, carry, wantsInitialH }, window);
-    if (!byToken) emitInputGradient(context, layout, node.outputs[0]!, residual.gates, window);
-    parameters.forEach((direction, d) => {
-      const gradients = gradientsOf(d);
-      const of = (name: keyof typeof DIRECTION_INPUTS): Value => gradients[DIRECTION_INPUTS[name]]!;
-      const part: Part = { d, window, accumulate: window !== windows.at(-1) };
-      if (byToken) emitSumsByToken(context, layout, byToken, residual.gates, tokenSums[d]!, part);
-      else emitInputWeightGradient(context, layout, of('weightIh'), residual.gates, part);
-      emitRecurrentWeightGradient(context, layout, of('weightHh'), residual, part);
-      if (!sumsTable && (context.isRead(of('biasIh')) || context.isRead(of('biasHh')))) {
-        emitColumnSums(context, layout, residual.gates, columnSums[d]!, part);
-      }
-      if (direction.weightHr) emitProjectionGradient(context, layout, of('weightHr'), residual, part);
-    });
+    if (!directions[0]!.byToken) {
+      emitInputGradient(context, layout, node.outputs[0]!, residual.gates, window);
+    }
+    for (const direction of directions) direction.add(residual, window, window !== windows.at(-1));
   }
-  parameters.forEach((direction, d) => {
-    const gradients = gradientsOf(d);
-    const of = (name: keyof typeof DIRECTION_INPUTS): Value => gradients[DIRECTION_INPUTS[name]]!;
+  for (const direction of directions) direction.finish(carry);
+}
+
+/** Gradients of the inputs of direction `d` of a backward node, in the order of `DIRECTION_INPUTS`. */
+export function gradientsOf(
+  { outputs, attributes: { cell } }: Node<RecurrentAttributes>,
+  d: number,
+): Value[] {
+  return outputs.slice(directionGradientBegin(d, cell), directionGradientBegin(d + 1, cell));
+}
+
+/** The gradients of the final states of direction `d` that a backward node is given. */
+export function finalGradients(
+  { inputs, attributes }: Node<RecurrentAttributes>,
+  d: number,
+): (Value | null)[] {
+  const { dFinals } = backwardInputPlaces(attributes);
+  const { states } = CELLS[attributes.cell];
+  return states.map((_, s) => inputs[dFinals + d * states.length + s] ?? null);
+}
+
+/** The gradients of one direction's weights, biases and initial states, from those of its gates. */
+export class DirectionGradients {
+  /** Whether they are summed by token, and those of the embedding with them. */
+  readonly byToken: TokenTable | null;
+  readonly #context: LoweringContext;
+  readonly #layout: Layout;
+  readonly #node: Node<RecurrentAttributes>;
+  /** Of the layout; of the node it may be another. */
+  readonly #d: number;
+  readonly #gradients: readonly Value[];
+  readonly #tokenSums: View | null;
+  readonly #columnSums: View;
+  /** Whether the table by token has the column sums: where the slots are the gates of the inputs and nothing else. */
+  readonly #sumsTable: boolean;
+
+  /** @param d the direction in the layout, and in the node unless `ofNode` is another */
+  constructor(
+    context: LoweringContext,
+    layout: Layout,
+    node: Node<RecurrentAttributes>,
+    d: number,
+    ofNode = d,
+  ) {
+    const { G, P, kernels, tokenTable } = layout;
+    this.#context = context;
+    this.#layout = layout;
+    this.#node = node;
+    this.#d = d;
+    this.#gradients = gradientsOf(node, ofNode);
+    this.byToken = tokenTable && differentiatesByToken(node, tokenTable, context) ? tokenTable : null;
+    this.#tokenSums =
+      this.byToken && context.allocate('gradients by token', this.byToken.vocabulary * G * P * WORD);
+    this.#columnSums = context.allocate('column sums', kernels.slots * P * WORD);
+    this.#sumsTable = this.byToken !== null && kernels.slots === G;
+  }
+
+  #of(name: keyof typeof DIRECTION_INPUTS): Value {
+    return this.#gradients[DIRECTION_INPUTS[name]]!;
+  }
+
+  get #wantsColumnSums(): boolean {
+    return this.#context.isRead(this.#of('biasIh')) || this.#context.isRead(this.#of('biasHh'));
+  }
+
+  /** Adds the products over the steps of a window, or begins with them. */
+  add(residual: RecurrentResidual, window: Window, accumulate: boolean): void {
+    const [context, layout, { byToken }] = [this.#context, this.#layout, this];
+    const part: Part = { d: this.#d, window, accumulate };
+    if (byToken) emitSumsByToken(context, layout, byToken, residual.gates, this.#tokenSums!, part);
+    else emitInputWeightGradient(context, layout, this.#of('weightIh'), residual.gates, part);
+    emitRecurrentWeightGradient(context, layout, this.#of('weightHh'), residual, part);
+    if (!this.#sumsTable && this.#wantsColumnSums) {
+      emitColumnSums(context, layout, residual.gates, this.#columnSums, part);
+    }
+    if (layout.parameters[this.#d]!.weightHr) {
+      emitProjectionGradient(context, layout, this.#of('weightHr'), residual, part);
+    }
+  }
+
+  /** What is left to do when all windows have been added. */
+  finish(carry: Carry): void {
+    const [context, layout, d, { byToken }] = [this.#context, this.#layout, this.#d, this];
     if (byToken) {
-      const table = tokenSums[d]!;
-      emitTokenWeightGradient(context, layout, byToken, of('weightIh'), table);
-      emitEmbeddingGradient(context, layout, byToken, node.outputs[0]!, table, d);
-      if (sumsTable && (context.isRead(of('biasIh')) || context.isRead(of('biasHh')))) {
+      const table = this.#tokenSums!;
+      emitTokenWeightGradient(context, layout, byToken, this.#of('weightIh'), table);
+      emitEmbeddingGradient(context, layout, byToken, this.#node.outputs[0]!, table, d);
+      if (this.#sumsTable && this.#wantsColumnSums) {
         emitReduceSum(context, {
           x: table,
-          y: columnSums[d]!,
+          y: this.#columnSums,
           outer: 1,
           reduced: byToken.vocabulary,
-          inner: layout.G * P,
+          inner: layout.G * layout.P,
           label: layout.label,
         });
       }
     }
-    emitInitialGradients(context, layout, gradients.slice(DIRECTION_INPUTS.states), carry, d);
-    emitBiasGradients(context, layout, of('biasIh'), of('biasHh'), columnSums[d]!);
-    if (direction.peephole) emitPeepholeGradient(context, layout, d, of('peephole'), carry);
-  });
+    emitInitialGradients(context, layout, this.#gradients.slice(DIRECTION_INPUTS.states), carry, d);
+    emitBiasGradients(context, layout, this.#of('biasIh'), this.#of('biasHh'), this.#columnSums);
+    if (layout.parameters[d]!.peephole) {
+      emitPeepholeGradient(context, layout, d, this.#of('peephole'), carry);
+    }
+  }
 }
 
 /**
@@ -213,13 +278,50 @@ export function spreadOutputs(context: LoweringContext, layout: Layout, dY: Valu
 function emitSteps(
   context: LoweringContext,
   layout: Layout,
-  { gates, states, sequences }: RecurrentResidual,
-  run: { readonly dy: View | null; readonly carry: Carry; readonly wantsInitialH: boolean },
+  residual: RecurrentResidual,
+  { dy, carry, wantsInitialH }: BackwardMemory & { readonly wantsInitialH: boolean },
   window: Window,
 ): void {
+  const { begin, end } = window;
+  const emit = backwardSteps(context, layout, residual, { dy, carry });
+  emitTiled(context, layout, { family: 'recurrent_backward', steps: end - begin }, (tile) => {
+    const wantsBefore = begin > 0 || wantsInitialH;
+    const atOnce = tile.persistent ? backwardStepsAtOnce(layout, tile.rows, backwardFlops(layout)) : 1;
+    for (let last = end; last > begin; last -= atOnce) {
+      const count = Math.min(atOnce, last - begin);
+      emit(lanesAt(layout, window, last - 1), tile, count, wantsBefore && last - count === begin);
+    }
+  });
+}
+
+/** What backward steps need beside what the forward pass has left. */
+export interface BackwardMemory {
+  /** The gradient of the outputs by direction, rows padded. */
+  readonly dy: View | null;
+  /** Where that of each direction begins, in rows; one behind the other by default. */
+  readonly dyRows?: readonly number[];
+  readonly carry: Carry;
+}
+
+/** Floating-point operations of one step of all directions. */
+export function backwardFlops({ B, D, G, P, Q }: Layout): number {
+  return D * (2 * B * G * P * Q + 20 * B * G * P);
+}
+
+/**
+ * Gets ready for the backward steps of a layer. What is returned appends some steps and `count − 1` before them, in
+ * one dispatch if `tile` is persistent and else `count` must be 1, and with `thenBefore` what they hand to the step
+ * before them. Of lanes that run together all are the first of their window, or none, and all have a step before
+ * them, or none.
+ */
+export function backwardSteps(
+  context: LoweringContext,
+  layout: Layout,
+  { gates, states, sequences }: RecurrentResidual,
+  { dy, dyRows, carry }: BackwardMemory,
+): (lanes: readonly Lane[], tile: Tile, count: number, thenBefore: boolean) => void {
   const { T, B, D, H, R, G, P, Q, attributes, parameters, kernels, hasInitial, projected, variant, label } =
     layout;
-  const { dy, carry, wantsInitialH } = run;
   const { slots } = kernels;
   const nothing = context.nothing('read');
   const weight = stackWeights(
@@ -240,12 +342,10 @@ function emitSteps(
   const mask = layout.mask ? context.view(layout.mask) : nothing;
   const seed = layout.seed ? context.view(layout.seed) : nothing;
   const common = commonParameters(layout);
-  const stepFlops = D * (2 * B * G * P * Q + 20 * B * G * P);
+  const stepFlops = backwardFlops(layout) / D;
   const keepCarry = kernels.carriesH || layout.mask !== null || hasZoneout(attributes);
-  const quadsAt = (bytes: readonly number[]): readonly [number, number] =>
-    perDirection(layout, (d) => bytes[d]! / 16);
-  const projectedAt = (d: number, t: number): number =>
-    (projectedBegin(layout, window, d) + (t - windowStart(layout, d, window)) * B * Q) / 4;
+  const projectedAt = ({ d, i, window }: Lane): number =>
+    (projectedBegin(layout, window, d) + (timeOf(layout, d, i) - windowStart(layout, d, window)) * B * Q) / 4;
   const buffers = {
     gates,
     weight,
@@ -258,40 +358,50 @@ function emitSteps(
   };
 
   /**
-   * The `i`-th step in the order of the forward pass or, with `onlyBefore`, what it hands to the one before it.
-   * Of a persistent kernel, `count` steps down from it and then, with `onlyBefore`, that.
+   * Some steps or, with `onlyBefore`, what they hand to those before them. Of a persistent kernel, `count` steps
+   * down from them and then, with `onlyBefore`, that.
    */
-  const emit = (i: number, tile: Tile, onlyBefore = false, count = 1): void => {
+  const emit = (lanes: readonly Lane[], tile: Tile, count: number, onlyBefore: boolean): void => {
     const { rows, persistent } = tile;
+    const { i, window } = lanes[0]!;
+    const running = { B, D: lanes.length };
+    const quadsAt = (bytes: readonly number[]): readonly [number, number] =>
+      perLane(lanes, ({ d }) => bytes[d]! / 16);
     const isLast = i === T - 1;
     const isWindowLast = i === window.end - 1;
     const hasPrevious = i > 0 || hasInitial;
-    const t = (d: number): number => timeOf(layout, d, i);
+    const t = (lane: Lane): number => timeOf(layout, lane.d, lane.i);
     const noStep = onlyBefore && !persistent;
-    const sourceStep = noStep ? i : i + 1;
+    const sourceBehind = noStep ? 0 : 1;
     const hasNext = noStep || !isWindowLast;
     // Between windows the carry holds everything; within one, only what travels beside the product.
     const hasCarryH = noStep ? keepCarry : isLast ? carry.hasFinal[0]! : isWindowLast || keepCarry;
     const before = (sequence: Sequence): readonly [number, number] =>
-      hasPrevious ? perDirection(layout, (d) => sequence.at(d, previousStep(layout, d, t(d))) / 16) : [0, 0];
+      hasPrevious
+        ? perLane(lanes, (lane) => sequence.at(lane.d, previousStep(layout, lane.d, t(lane))) / 16)
+        : [0, 0];
     const base: BackwardParameters = {
       ...common,
-      source_read: perDirection(layout, (d) =>
+      source_read: perLane(lanes, (lane) =>
         hasNext || persistent
-          ? (gatesRow(layout, window, d, timeOf(layout, d, sourceStep)) * slots * P) / 4
+          ? (gatesRow(layout, lane.window, lane.d, timeOf(layout, lane.d, lane.i + sourceBehind)) *
+              slots *
+              P) /
+            4
           : 0,
       ),
-      gates_row: perDirection(layout, (d) => gatesRow(layout, window, d, t(d))),
+      gates_row: perLane(lanes, (lane) => gatesRow(layout, lane.window, lane.d, t(lane))),
       h_read: before(sequences.h),
       product_read: before(sequences.product),
       c_read: before(sequences.c),
-      dy_row: perDirection(layout, (d) => (d * T + t(d)) * B),
-      mask_row: perDirection(layout, (d) => t(d) * B),
+      dy_row: perLane(lanes, (lane) => (dyRows?.[lane.d] ?? lane.d * T * B) + t(lane) * B),
+      mask_row: perLane(lanes, (lane) => t(lane) * B),
       carry_h: quadsAt(carry.h),
       carry_c: quadsAt(carry.c),
       peephole_sums: quadsAt(carry.peephole),
-      target_write: perDirection(layout, (d) => projectedAt(d, t(d))),
-      row_step: perDirection(layout, (d) => -rowStep(layout)[d]!),
+      target_write: perLane(lanes, projectedAt),
+      row_step: perLane(lanes, ({ d }) => -rowStep(layout)[d]!),
+      first_direction: Math.min(...lanes.map(({ d }) => d)),
       steps: count,
       hidden_quads: P / 4,
       unit_quads: Q / 4,
@@ -311,7 +421,7 @@ function emitSteps(
       keep_carry_h: keepCarry,
       only_initial: onlyBefore,
     };
-    const times = timesOf(layout, i, i + 1 - count);
+    const times = timesOf(layout, lanes, 1 - count);
     const detail = noStep ? `before t=${times}` : `t=${times} [${B},${G * H}]·[${G * H},${R}]`;
     if (!projection) {
       kernels.backward(context, {
@@ -319,20 +429,20 @@ function emitSteps(
         ...tile,
         buffers,
         parameters: base,
-        workgroups: persistent ? persistentWorkgroups(layout, rows) : backwardWorkgroups(layout, Q, tile),
+        workgroups: persistent ? persistentWorkgroups(running, rows) : backwardWorkgroups(running, Q, tile),
         label,
         detail,
-        flops: count * stepFlops,
+        flops: count * lanes.length * stepFlops,
       });
       return;
     }
     context.dispatch(recurrentProjectBackwardKernel[rows][variant], {
       buffers: { gates, weight, dy: buffers.dy, carry: carry.view, mask, seed },
       parameters: base,
-      workgroups: backwardWorkgroups(layout, Q, tile),
+      workgroups: backwardWorkgroups(running, Q, tile),
       label,
       detail,
-      flops: stepFlops,
+      flops: lanes.length * stepFlops,
     });
     if (onlyBefore) return;
     kernels.backward(context, {
@@ -355,25 +465,16 @@ function emitSteps(
         zoneout: [0, base.zoneout[1]!],
         dropout_scale: 0,
       },
-      workgroups: backwardWorkgroups(layout, P, tile),
+      workgroups: backwardWorkgroups(running, P, tile),
       label,
       detail: `t=${times} [${B},${R}]·[${R},${H}]`,
-      flops: D * (2 * B * P * Q + 20 * B * G * P),
+      flops: lanes.length * (2 * B * P * Q + 20 * B * G * P),
     });
   };
-  emitTiled(context, layout, { family: 'recurrent_backward', steps: window.end - window.begin }, (tile) => {
-    const wantsBefore = window.begin > 0 || wantsInitialH;
-    if (tile.persistent) {
-      const atOnce = backwardStepsAtOnce(layout, tile.rows, stepFlops);
-      for (let end = window.end; end > window.begin; end -= atOnce) {
-        const count = Math.min(atOnce, end - window.begin);
-        emit(end - 1, tile, wantsBefore && end - count === window.begin, count);
-      }
-      return;
-    }
-    for (let i = window.end - 1; i >= window.begin; i--) emit(i, tile);
-    if (wantsBefore) emit(window.begin, tile, true);
-  });
+  return (lanes, tile, count, thenBefore) => {
+    emit(lanes, tile, count, thenBefore && tile.persistent);
+    if (thenBefore && !tile.persistent) emit(lanes, tile, 1, true);
+  };
 }
 
 /** What a product over the steps of one window belongs to. */
@@ -393,26 +494,41 @@ export function emitInputGradient(
   window: Window,
 ): void {
   if (!context.isRead(dX)) return;
-  const { T, B, I, D, G, P, kernels, parameters, label } = layout;
+  const { T, D, parameters, label } = layout;
   const view = context.destination(dX, 'dx');
   // Two directions meet in different windows: whichever comes first must find zeros.
   const meets = D > 1 && window.capacity < T;
   if (meets && window.end === T) emitFill(context, view, dX.size, 0, label);
-  parameters.forEach(({ weightIh }, d) => {
-    emitMatmul(context, {
-      m: (window.end - window.begin) * B,
-      n: I,
-      k: G * P,
-      a: {
-        view: gates,
-        offset: gatesBegin(layout, window, d) + kernels.inputSlot * P,
-        stride: kernels.slots * P,
-      },
-      b: { view: padGates(context, layout, weightIh, { gates: G, columns: I, stride: I }), stride: I },
-      c: { view, offset: windowStart(layout, d, window) * B * I, stride: I },
-      accumulate: meets || d > 0,
-      label,
-    });
+  parameters.forEach((_, d) => {
+    emitInputGradientOf(context, layout, view, gates, { d, window, accumulate: meets || d > 0 });
+  });
+}
+
+/** The same for one direction; of `steps` only. */
+export function emitInputGradientOf(
+  context: LoweringContext,
+  layout: Layout,
+  dX: View,
+  gates: View,
+  { d, window, accumulate }: Part,
+  steps: Steps = window,
+): void {
+  const { B, I, G, P, kernels, parameters, label } = layout;
+  const { weightIh } = parameters[d]!;
+  const start = windowStart(layout, d, steps);
+  emitMatmul(context, {
+    m: (steps.end - steps.begin) * B,
+    n: I,
+    k: G * P,
+    a: {
+      view: gates,
+      offset: (gatesRow(layout, window, d, start) * kernels.slots + kernels.inputSlot) * P,
+      stride: kernels.slots * P,
+    },
+    b: { view: padGates(context, layout, weightIh, { gates: G, columns: I, stride: I }), stride: I },
+    c: { view: dX, offset: start * B * I, stride: I },
+    accumulate,
+    label,
   });
 }
 

@@ -18,12 +18,12 @@ import { emitMatmul } from '../matmul.js';
 import {
   allocateSequences,
   commonParameters,
-  gatesBegin,
   gatesRow,
+  lanesAt,
   layoutOf,
   padGates,
   padRows,
-  perDirection,
+  perLane,
   placeInitialStates,
   previousStep,
   rowStep,
@@ -36,9 +36,11 @@ import {
   windowsOf,
   windowStart,
   WORD,
+  type Lane,
   type Layout,
   type Sequence,
   type SequenceDescription,
+  type Steps,
   type Window,
 } from './layout.js';
 import { forwardStepsAtOnce, persistentWorkgroups } from './persistent.js';
@@ -107,41 +109,53 @@ export function emitInputProducts(
   gates: View,
   window: Window,
 ): void {
+  layout.parameters.forEach((_, d) => {
+    emitInputProduct(context, layout, gates, window, d);
+  });
+}
+
+/** The same for one direction; of `steps` only, with `x` where the inputs lie. */
+export function emitInputProduct(
+  context: LoweringContext,
+  layout: Layout,
+  gates: View,
+  window: Window,
+  d: number,
+  { steps = window, x }: { readonly steps?: Steps; readonly x?: View } = {},
+): void {
   const { B, I, G, P, kernels, parameters, tokenTable, label } = layout;
+  const start = windowStart(layout, d, steps);
+  const rows = (steps.end - steps.begin) * B;
+  const [offset, stride] = [
+    (gatesRow(layout, window, d, start) * kernels.slots + kernels.inputSlot) * P,
+    kernels.slots * P,
+  ];
   if (tokenTable) {
-    parameters.forEach((_, d) => {
-      emitLookup(context, {
-        table: tokenProducts(context, layout, tokenTable, d),
-        vocabulary: tokenTable.vocabulary,
-        width: G * P,
-        tokens: context.view(tokenTable.tokens),
-        tokenOffset: windowStart(layout, d, window) * B,
-        rows: (window.end - window.begin) * B,
-        y: gates,
-        yOffset: gatesBegin(layout, window, d) + kernels.inputSlot * P,
-        yStride: kernels.slots * P,
-        label,
-      });
+    emitLookup(context, {
+      table: tokenProducts(context, layout, tokenTable, d),
+      vocabulary: tokenTable.vocabulary,
+      width: G * P,
+      tokens: context.view(tokenTable.tokens),
+      tokenOffset: start * B,
+      rows,
+      y: gates,
+      yOffset: offset,
+      yStride: stride,
+      label,
     });
     return;
   }
-  const x = context.view(layout.x);
-  parameters.forEach(({ weightIh, biasIh }, d) => {
-    const weight = padGates(context, layout, weightIh, { gates: G, columns: I, stride: I });
-    emitMatmul(context, {
-      m: (window.end - window.begin) * B,
-      n: G * P,
-      k: I,
-      a: { view: x, offset: windowStart(layout, d, window) * B * I, stride: I },
-      b: { view: weight, stride: I, transposed: true },
-      bias: biasIh ? padGates(context, layout, biasIh, { gates: G, columns: 1, stride: 1 }) : null,
-      c: {
-        view: gates,
-        offset: gatesBegin(layout, window, d) + kernels.inputSlot * P,
-        stride: kernels.slots * P,
-      },
-      label,
-    });
+  const { weightIh, biasIh } = parameters[d]!;
+  const weight = padGates(context, layout, weightIh, { gates: G, columns: I, stride: I });
+  emitMatmul(context, {
+    m: rows,
+    n: G * P,
+    k: I,
+    a: { view: x ?? context.view(layout.x), offset: start * B * I, stride: I },
+    b: { view: weight, stride: I, transposed: true },
+    bias: biasIh ? padGates(context, layout, biasIh, { gates: G, columns: 1, stride: 1 }) : null,
+    c: { view: gates, offset, stride },
+    label,
   });
 }
 
@@ -244,13 +258,42 @@ function emitInitialDropout(
   });
 }
 
+/** Where forward steps find what they need, and whether they leave what the backward pass needs. */
+export interface ForwardMemory extends RecurrentResidual {
+  readonly save: boolean;
+}
+
 /** The steps of a window: one dispatch each, or two where the cell needs them, or one for many. */
 export function emitSteps(
   context: LoweringContext,
   layout: Layout,
-  memory: RecurrentResidual & { readonly save: boolean },
+  memory: ForwardMemory,
   window: Window,
 ): void {
+  const { begin, end } = window;
+  const emit = forwardSteps(context, layout, memory);
+  emitTiled(context, layout, { family: 'recurrent_forward', steps: end - begin }, (tile) => {
+    const atOnce = tile.persistent ? forwardStepsAtOnce(layout, tile.rows, forwardFlops(layout)) : 1;
+    for (let i = begin; i < end; i += atOnce) {
+      emit(lanesAt(layout, window, i), tile, Math.min(atOnce, end - i));
+    }
+  });
+}
+
+/** Floating-point operations of one step of all directions. */
+export function forwardFlops({ B, D, G, P, Q }: Layout): number {
+  return D * (2 * B * Q * G * P + 10 * B * G * P);
+}
+
+/**
+ * Gets ready for the steps of a layer. What is returned appends some steps and, in the same dispatch, those behind
+ * them: `count` in all. Lanes that run together all have a step before them, or none has.
+ */
+export function forwardSteps(
+  context: LoweringContext,
+  layout: Layout,
+  memory: ForwardMemory,
+): (lanes: readonly Lane[], tile: Tile, count: number) => void {
   const { B, D, H, R, G, P, Q, parameters, kernels, hasInitial, hasBias, projected, variant, label } = layout;
   const { gates, states, sequences, save } = memory;
   const blocks = { blocks: G, rows: H, columns: R, paddedRows: P, paddedColumns: Q };
@@ -268,38 +311,39 @@ export function emitSteps(
   const mask = layout.mask ? context.view(layout.mask) : context.nothing('read');
   const seed = layout.seed ? context.view(layout.seed) : context.nothing('read');
   const common = commonParameters(layout);
-  const stepFlops = D * (2 * B * Q * G * P + 10 * B * G * P);
+  const stepFlops = forwardFlops(layout) / D;
 
-  /** Step `i` and, in the same dispatch, those behind it: `count` in all. */
-  const emit = (i: number, tile: Tile, count = 1): void => {
+  return (lanes, tile, count) => {
     const { rows, persistent } = tile;
-    const hasPrevious = i > 0 || hasInitial;
+    const hasPrevious = lanes[0]!.i > 0 || hasInitial;
+    const running = { B, D: lanes.length };
     const now = (sequence: Sequence): readonly [number, number] =>
-      perDirection(layout, (d) => sequence.at(d, timeOf(layout, d, i)) / 16);
+      perLane(lanes, ({ d, i }) => sequence.at(d, timeOf(layout, d, i)) / 16);
     const next = (sequence: Sequence): readonly [number, number] =>
-      perDirection(layout, (d) => sequence.at(d, timeOf(layout, d, i + 1)) / 16);
+      perLane(lanes, ({ d, i }) => sequence.at(d, timeOf(layout, d, i + 1)) / 16);
     const before = (sequence: Sequence): readonly [number, number] =>
       hasPrevious
-        ? perDirection(layout, (d) => sequence.at(d, previousStep(layout, d, timeOf(layout, d, i))) / 16)
+        ? perLane(lanes, ({ d, i }) => sequence.at(d, previousStep(layout, d, timeOf(layout, d, i))) / 16)
         : [0, 0];
-    /** How far step `i + 1` is from step `i`. */
+    /** How far the next step is from this one. */
     const move = (sequence: Sequence): readonly [number, number] => {
       const [from, to] = [now(sequence), next(sequence)];
       return [to[0] - from[0], to[1] - from[1]];
     };
     const step = {
       ...common,
-      gates_row: perDirection(layout, (d) => gatesRow(layout, window, d, timeOf(layout, d, i))),
+      gates_row: perLane(lanes, ({ d, i, window }) => gatesRow(layout, window, d, timeOf(layout, d, i))),
       h_read: before(sequences.h),
       h_write: now(sequences.h),
       product_read: before(sequences.product),
       dropped_write: now(sequences.product),
       c_read: before(sequences.c),
       c_write: now(sequences.c),
-      mask_row: perDirection(layout, (d) => timeOf(layout, d, i) * B),
+      mask_row: perLane(lanes, ({ d, i }) => timeOf(layout, d, i) * B),
       row_step: rowStep(layout),
       h_step: move(sequences.h),
       c_step: move(sequences.c),
+      first_direction: Math.min(...lanes.map(({ d }) => d)),
       steps: count,
       h_places: placesOf(sequences.h),
       c_places: placesOf(sequences.c),
@@ -313,17 +357,17 @@ export function emitSteps(
       save,
       projected,
     };
-    const times = timesOf(layout, i, i + count - 1);
+    const times = timesOf(layout, lanes, count - 1);
     kernels.forward(context, {
       variant,
       ...tile,
       buffers: { gates, weight, vectors: vectors.view, states, mask, seed },
       parameters: projected ? { ...step, h_write: now(sequences.unprojected) } : step,
       reset: now(sequences.reset),
-      workgroups: persistent ? persistentWorkgroups(layout, rows) : forwardWorkgroups(layout, P, tile),
+      workgroups: persistent ? persistentWorkgroups(running, rows) : forwardWorkgroups(running, P, tile),
       label,
       detail: `t=${times} [${B},${R}]·[${R},${G * H}]`,
-      flops: count * stepFlops,
+      flops: count * lanes.length * stepFlops,
     });
     if (!projection) return;
     context.dispatch(recurrentProjectKernel[rows][variant], {
@@ -336,16 +380,12 @@ export function emitSteps(
         product_quads: P / 4,
         weight_stride: (P * Q) / 4,
       },
-      workgroups: forwardWorkgroups(layout, Q, tile),
+      workgroups: forwardWorkgroups(running, Q, tile),
       label,
       detail: `t=${times} [${B},${H}]·[${H},${R}]`,
-      flops: D * 2 * B * P * Q,
+      flops: lanes.length * 2 * B * P * Q,
     });
   };
-  emitTiled(context, layout, { family: 'recurrent_forward', steps: window.end - window.begin }, (tile) => {
-    const atOnce = tile.persistent ? forwardStepsAtOnce(layout, tile.rows, stepFlops) : 1;
-    for (let i = window.begin; i < window.end; i += atOnce) emit(i, tile, Math.min(atOnce, window.end - i));
-  });
 }
 
 /** For `h_places` and `c_places` of the kernels. */
@@ -361,16 +401,28 @@ export function emitFinalStates(
   states: readonly View[],
   sequences: RecurrentSequences,
 ): void {
-  const { T, B, R, H, label } = layout;
   layout.parameters.forEach((_, d) => {
-    stateNames(layout).forEach((_name, s) => {
-      const value = node.outputs[1 + d * states.length + s]!;
-      if (!context.isRead(value)) return;
-      const { at, width } = s === 0 ? sequences.h : sequences.c;
-      const offset = at(d, timeOf(layout, d, T - 1));
-      const place: View = { storage: states[s]!.storage, offset, bytes: B * width * WORD };
-      unpadRows(context, value, place, { rows: B, width: s === 0 ? R : H, padded: width, label });
-    });
+    const values = node.outputs.slice(1 + d * states.length);
+    emitFinalStatesOf(context, layout, values, states, sequences, d);
+  });
+}
+
+/** The same for one direction, whose final states `values` begins with. */
+export function emitFinalStatesOf(
+  context: LoweringContext,
+  layout: Layout,
+  values: readonly Value[],
+  states: readonly View[],
+  sequences: RecurrentSequences,
+  d: number,
+): void {
+  const { T, B, R, H, label } = layout;
+  states.forEach(({ storage }, s) => {
+    const value = values[s]!;
+    if (!context.isRead(value)) return;
+    const { at, width } = s === 0 ? sequences.h : sequences.c;
+    const place: View = { storage, offset: at(d, timeOf(layout, d, T - 1)), bytes: B * width * WORD };
+    unpadRows(context, value, place, { rows: B, width: s === 0 ? R : H, padded: width, label });
   });
 }
 
@@ -384,26 +436,47 @@ export function emitOutput(
 ): void {
   const { T, B, D, R, Q, mask, label } = layout;
   if (D === 1 && !mask) {
-    const place: View = { storage: storage.storage, offset: h.at(0, 0), bytes: T * B * Q * WORD };
-    unpadRows(context, y, place, { rows: T * B, width: R, padded: Q, label });
+    unpadRows(context, y, outputPlace(layout, storage, h, 0), { rows: T * B, width: R, padded: Q, label });
     return;
   }
+  const directions = layout.attributes.directions.map((_, d) => d);
+  emitOutputRows(context, layout, context.output(y, 'outputs'), storage, h, { directions });
+}
+
+/** Where h of all steps of a direction lies, if all of it is kept. */
+export function outputPlace({ T, B, Q }: Layout, { storage }: View, h: Sequence, d: number): View {
+  return { storage, offset: h.at(d, 0), bytes: T * B * Q * WORD };
+}
+
+/** Copies h of some directions side by side, zero where sequences have ended: at all times, or some. */
+export function emitOutputRows(
+  context: LoweringContext,
+  { T, B, R, Q, mask, label }: Layout,
+  y: View,
+  storage: View,
+  h: Sequence,
+  {
+    directions,
+    start = 0,
+    steps = T,
+  }: { readonly directions: readonly number[]; readonly start?: number; readonly steps?: number },
+): void {
+  const { length: D } = directions;
+  const [first, second = first] = directions.map((d) => h.at(d, 0) / WORD);
+  const rows = steps * B;
   context.dispatch(recurrentOutputKernel, {
-    buffers: {
-      h: storage,
-      mask: mask ? context.view(mask) : context.nothing('read'),
-      y: context.output(y, 'outputs'),
-    },
+    buffers: { h: storage, mask: mask ? context.view(mask) : context.nothing('read'), y },
     parameters: {
-      rows: T * B,
+      first_row: start * B,
+      rows,
       width: R,
       directions: D,
-      h_offset: perDirection(layout, (d) => h.at(d, 0) / WORD),
+      h_offset: [first!, second!],
       h_stride: Q,
       has_mask: mask !== null,
     },
-    workgroups: foldWorkgroups(y.size, 64),
+    workgroups: foldWorkgroups(rows * D * R, 64),
     label,
-    detail: `[${T * B},${D * R}]`,
+    detail: `[${rows},${D * R}]`,
   });
 }

@@ -65,8 +65,7 @@ export function layoutOf(node: Node<RecurrentAttributes>, recomputeAbove: number
   const some = (present: (direction: DirectionInputs<Value>) => boolean): boolean => parameters.some(present);
   const kernels = cellKernels(attributes);
   const [P, Q] = [alignUp(sizes.H, 4), alignUp(sizes.R, 4)];
-  const stepBytes = sizes.D * sizes.B * (kernels.slots * P + Q) * WORD;
-  const fitting = Math.max(1, Math.floor(recomputeAbove / stepBytes));
+  const fitting = fittingSteps({ ...sizes, P, Q, kernels }, recomputeAbove);
   return {
     ...sizes,
     attributes,
@@ -90,6 +89,14 @@ export function layoutOf(node: Node<RecurrentAttributes>, recomputeAbove: number
       some(({ peephole }) => peephole !== null),
     ),
   };
+}
+
+/** Steps whose gates fit into `bytes`, at least one. */
+export function fittingSteps(
+  { B, D, P, Q, kernels }: Pick<Layout, 'B' | 'D' | 'P' | 'Q' | 'kernels'>,
+  bytes: number,
+): number {
+  return Math.max(1, Math.floor(bytes / (D * B * (kernels.slots * P + Q) * WORD)));
 }
 
 /** Whether the layer asks for anything that lib/recurrent_plain.wgsl does not do. */
@@ -118,24 +125,49 @@ export function rowStep(layout: Layout): readonly [number, number] {
   return perDirection(layout, (d) => (attributes.directions[d] === 'reverse' ? -B : B));
 }
 
-/** The times of the `i`-th to the `last`-th step in each direction, for people. */
-export function timesOf(layout: Layout, i: number, last = i): string {
-  const times = layout.attributes.directions.map((_, d) => {
-    const [from, to] = [timeOf(layout, d, i), timeOf(layout, d, last)];
-    return from === to ? from : `${from}…${to}`;
-  });
-  return times.join(',');
+/** Some steps, counted in the order in which a direction runs them. */
+export interface Steps {
+  readonly begin: number;
+  readonly end: number;
 }
 
 /**
  * Steps whose gates are in memory together: all of them, or a segment, where the backward pass computes the
- * steps again segment by segment. Steps are counted in the order in which a direction runs them.
+ * steps again segment by segment.
  */
-export interface Window {
-  readonly begin: number;
-  readonly end: number;
+export interface Window extends Steps {
   /** Steps that there is memory for. */
   readonly capacity: number;
+}
+
+/** One step of one direction, or of one of two layers that run side by side. */
+export interface Lane {
+  readonly d: number;
+  /** Which step, in the order in which the direction runs them. */
+  readonly i: number;
+  /** The window that holds it. */
+  readonly window: Window;
+}
+
+/** The `i`-th step of every direction. */
+export function lanesAt({ attributes }: Layout, window: Window, i: number): Lane[] {
+  return attributes.directions.map((_, d) => ({ d, i, window }));
+}
+
+/** One number a direction, as the kernels take them; 0 for a direction that does not run. */
+export function perLane(lanes: readonly Lane[], of: (lane: Lane) => number): readonly [number, number] {
+  const numbers: [number, number] = [0, 0];
+  for (const lane of lanes) numbers[lane.d] = of(lane);
+  return numbers;
+}
+
+/** The times of the steps and of those `last` steps behind them, for people. */
+export function timesOf(layout: Layout, lanes: readonly Lane[], last = 0): string {
+  const times = lanes.map(({ d, i }) => {
+    const [from, to] = [timeOf(layout, d, i), timeOf(layout, d, i + last)];
+    return from === to ? from : `${from}…${to}`;
+  });
+  return times.join(',');
 }
 
 /** The windows of a layer, in the order of the forward pass. */
@@ -147,8 +179,8 @@ export function windowsOf({ capacity, T }: Layout): Window[] {
   }));
 }
 
-/** The earliest time in a window, for direction `d`. */
-export function windowStart(layout: Layout, d: number, { begin, end }: Window): number {
+/** The earliest time in a window or other steps, for direction `d`. */
+export function windowStart(layout: Layout, d: number, { begin, end }: Steps): number {
   return Math.min(timeOf(layout, d, begin), timeOf(layout, d, end - 1));
 }
 

@@ -54,7 +54,10 @@ export function persistsByDefault({ B, D, G, P, Q }: Layout, software: boolean):
 }
 
 /** Workgroups of a persistent kernel. */
-export function persistentWorkgroups({ B, D }: Layout, rows: TileRows): readonly [number, number, number] {
+export function persistentWorkgroups(
+  { B, D }: Pick<Layout, 'B' | 'D'>,
+  rows: TileRows,
+): readonly [number, number, number] {
   return [Math.ceil(B / FORWARD_GROUPS[rows].rows), 1, D];
 }
 

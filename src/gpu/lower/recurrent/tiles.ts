@@ -31,7 +31,7 @@ export interface Tile {
 
 /** Workgroups of a forward step over `units` units: four of them an invocation. */
 export function forwardWorkgroups(
-  { B, D }: Layout,
+  { B, D }: Pick<Layout, 'B' | 'D'>,
   units: number,
   { rows, together = false }: Pick<Tile, 'rows' | 'together'>,
 ): readonly [number, number, number] {
@@ -41,7 +41,7 @@ export function forwardWorkgroups(
 
 /** Workgroups of a backward step over `units` units: four, eight or sixteen of them an invocation. */
 export function backwardWorkgroups(
-  { B, D }: Layout,
+  { B, D }: Pick<Layout, 'B' | 'D'>,
   units: number,
   { rows, together = false }: Pick<Tile, 'rows' | 'together'>,
 ): readonly [number, number, number] {
@@ -54,7 +54,7 @@ export function backwardWorkgroups(
 export function emitTiled(
   context: LoweringContext,
   layout: Layout,
-  { family, steps }: { readonly family: string; readonly steps: number },
+  { family, steps, key = '' }: { readonly family: string; readonly steps: number; readonly key?: string },
   emit: (tile: Tile) => void,
 ): void {
   const { T, B, D, G, P, Q, attributes, kernels, projected, variant } = layout;
@@ -75,7 +75,7 @@ export function emitTiled(
   }));
   context.choose({
     family: `${family} ${cell.join(' ')}`,
-    key: `${D}x${B}x${G}x${P}x${Q} ${steps} of ${T}`,
+    key: `${D}x${B}x${G}x${P}x${Q} ${steps} of ${T}${key}`,
     variants: variants as [Variant, ...Variant[]],
   });
 }
