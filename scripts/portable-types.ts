@@ -13,7 +13,7 @@ const ENTRIES = ['index.d.ts', 'inference.d.ts'];
 export function makePortable(file: string, text: string): string {
   const code = text.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/\/\/.*/g, '');
   // A name before a colon is a property's, not a type's.
-  const names = [...new Set(code.match(/\bGPU[A-Z]\w*\b(?!\s*:)/g))].sort();
+  const names = [...new Set(code.match(/\bGPU(?:[A-Z]\w*)?\b(?!\s*:)/g))].sort();
   const aliases = names.map(
     (name) => `type ${name} = typeof globalThis extends { ${name}: { prototype: infer T } } ? T : unknown;\n`,
   );

@@ -156,6 +156,7 @@ export class Model {
       record: (graph, { shape, dtype }) => {
         const x = graph.input('x', JSON.parse(shape) as number[], dtype);
         const prediction = this.#predict(x, new ForwardContext(graph, { training: false }));
+        this.trainer.noteUpdates(graph);
         this.#predicted.set(shape, prediction.shape);
         graph.output('prediction', prediction);
       },

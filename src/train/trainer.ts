@@ -599,6 +599,12 @@ export class Trainer {
     return { ...feeds, learningRate, clipNorm, clipValue };
   }
 
+  /** @internal Snapshots hold from now on what this graph changes, and what goes back goes back with it. */
+  noteUpdates(graph: Graph): void {
+    const known = new Set(this.#variables().values());
+    for (const { variable } of graph.updates) if (!known.has(variable)) this.#stateful.add(variable);
+  }
+
   #recordPlan(graph: Graph, key: Key): void {
     const inputs: Record<string, Value> = {};
     for (const [name, dtype, shape] of JSON.parse(key.inputs) as [string, DType, number[]][]) {
@@ -606,8 +612,7 @@ export class Trainer {
     }
     const context = new ForwardContext(graph, { training: key.mode !== 'evaluate' });
     const recorded = this.#record(graph, inputs, context);
-    const known = new Set(this.#variables().values());
-    for (const { variable } of graph.updates) if (!known.has(variable)) this.#stateful.add(variable);
+    this.noteUpdates(graph);
     const outputs = recorded instanceof Value ? { loss: recorded } : recorded;
     const loss = outputs.loss as Value | undefined;
     if (loss?.size !== 1 || loss.dtype !== 'float32') {
