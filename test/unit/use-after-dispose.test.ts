@@ -194,7 +194,7 @@ const EXECUTORS: readonly (readonly [string, () => Executor | Promise<Executor>]
 ];
 
 /** Methods for other parts of the library. */
-const INTERNAL = ['storage', 'breathe', 'tuned', 'replaceBy', 'leaveOut', 'move', 'restored'];
+const INTERNAL = ['storage', 'breathe', 'tuned', 'replaceBy', 'leaveOut', 'move', 'restored', 'noteUpdates'];
 
 describe.each(EXECUTORS)('on the %s executor', (_, createExecutor) => {
   describe.each(CASES)('$name', ({ create, calls, answers }) => {
