@@ -26,6 +26,16 @@ export class BrowserError extends Error {
   override readonly name = 'BrowserError';
 }
 
+/** How every browser is started here. */
+export const LAUNCH = {
+  defaultViewport: null,
+  handleSIGINT: false,
+  handleSIGTERM: false,
+  handleSIGHUP: false,
+  // A call into the page may last as long as a training run.
+  protocolTimeout: 0,
+} as const;
+
 const COMMON_FLAGS = [
   '--enable-unsafe-webgpu',
   '--disable-quic',
@@ -119,12 +129,7 @@ async function start(executablePath: string, flags: readonly string[]): Promise<
       executablePath,
       headless: true,
       args: [...COMMON_FLAGS, ...flags, ...(isRoot ? ['--no-sandbox'] : [])],
-      defaultViewport: null,
-      handleSIGINT: false,
-      handleSIGTERM: false,
-      handleSIGHUP: false,
-      // A call into the page may last as long as a training run.
-      protocolTimeout: 0,
+      ...LAUNCH,
     });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

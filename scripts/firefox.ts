@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { env, platform } from 'node:process';
 import puppeteer, { type Browser } from 'puppeteer';
-import { BrowserError } from './browser.js';
+import { BrowserError, LAUNCH } from './browser.js';
 import { installDebianPackages, isProgram, placesOf, run } from './system.js';
 import { lavapipe } from './vulkan.js';
 
@@ -27,11 +27,7 @@ export async function launchFirefox(): Promise<Browser> {
       headless: true,
       extraPrefsFirefox: PREFERENCES,
       env: { ...env, ...driver },
-      defaultViewport: null,
-      handleSIGINT: false,
-      handleSIGTERM: false,
-      handleSIGHUP: false,
-      protocolTimeout: 0,
+      ...LAUNCH,
     });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

@@ -4,7 +4,7 @@
 const TOGETHER = 1u;
 
 // Which of four rows this invocation loads, where they begin.
-fn loaded_rows(rows: vec4u, quad: u32) -> vec4u {
+fn loaded_rows(rows: vec4u, lane: u32) -> vec4u {
   return rows;
 }
 

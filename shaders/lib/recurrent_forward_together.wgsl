@@ -5,8 +5,8 @@
 const TOGETHER = 4u;
 
 // Which of four rows this invocation loads, where they begin.
-fn loaded_rows(rows: vec4u, quad: u32) -> vec4u {
-  return vec4u(rows[quad % 4u]);
+fn loaded_rows(rows: vec4u, lane: u32) -> vec4u {
+  return vec4u(rows[lane % 4u]);
 }
 
 // Four k of four batch rows: column = batch row, component = k.

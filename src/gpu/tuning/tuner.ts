@@ -192,7 +192,7 @@ export class Tuner {
       const base = await prepare(standard.name);
       const expected = await results(base);
       if (expected.size === 0) return { report: null, spent };
-      const wait = Math.min(await timed(base, 0), await timed(base, 0));
+      const wait = median([await timed(base, 0), await timed(base, 0), await timed(base, 0)]);
       const batch = Math.max(BATCH, WAITS * wait);
       // A clock that coarse tells nothing within the budget.
       if (2 * LONG_PAIRS * batch > budget && batch > LONG_BATCH) return { report: null, spent };
@@ -342,5 +342,9 @@ async function ratio(
     if (pair === 0 && ratios[0]! > CLEARLY_SLOWER) break;
     if (time > LONG_BATCH) pairs = LONG_PAIRS;
   }
-  return ratios.sort((a, b) => a - b)[ratios.length >> 1]!;
+  return median(ratios);
+}
+
+function median(values: number[]): number {
+  return values.sort((a, b) => a - b)[values.length >> 1]!;
 }

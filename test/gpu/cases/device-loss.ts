@@ -21,15 +21,9 @@ import { Trainer, type Batch } from '../../../src/train/trainer.js';
 import type { CaseContext, GpuCase } from '../case.js';
 import { randomArray } from '../compare-executors.js';
 import { LosingGpu } from '../losing-gpu.js';
-
-function check(condition: boolean, message: string): void {
-  if (!condition) throw new Error(message);
-}
-
-function checkSame(actual: unknown, expected: unknown, what: string): void {
-  const [a, b] = [JSON.stringify(actual), JSON.stringify(expected)];
-  check(a === b, `${what}: ${a} is not ${b}`);
-}
+import { check, checkSame } from '../check.js';
+import { expectClose } from '../../support/compare.js';
+import { TOLERANCES } from '../../support/tolerances.js';
 
 function checkBytes(actual: Uint8Array, expected: Uint8Array, what: string): void {
   check(
@@ -500,7 +494,7 @@ export const cases: readonly GpuCase[] = [
       checkSame(rest.losses, result.losses.slice(error.step!), 'losses of the rest');
       const slow = await CharacterModel.restore(checkpoint, { executor: new CpuExecutor() });
       const { losses } = await slow.fit(TEXT, { ...FIT, steps: error.step! + 1 });
-      check(Math.abs(losses[0]! - rest.losses[0]!) < 1e-4, `on the CPU ${losses[0]}, not ${rest.losses[0]}`);
+      expectClose(losses.slice(0, 1), rest.losses.slice(0, 1), TOLERANCES.result, 'loss on the CPU');
       again.dispose();
     },
   },

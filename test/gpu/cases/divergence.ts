@@ -11,10 +11,7 @@ import { Model } from '../../../src/train/model.js';
 import { expectClose } from '../../support/compare.js';
 import { TOLERANCES } from '../../support/tolerances.js';
 import type { GpuCase } from '../case.js';
-
-function check(condition: boolean, message: string): void {
-  if (!condition) throw new Error(message);
-}
+import { check } from '../check.js';
 
 async function weightsOf({ network, executor }: Model | CharacterModel): Promise<number[]> {
   return [...(await network.state(executor)).values()].flatMap(({ data }) => [...data]);

@@ -10,14 +10,11 @@ import { TOLERANCES } from '../../support/tolerances.js';
 import type { GpuCase } from '../case.js';
 import { createFrozenNetwork } from '../frozen-network.js';
 import { LosingGpu } from '../losing-gpu.js';
+import { check } from '../check.js';
 
 const V = 9;
 /** Two layers of LSTM, so that there are an h and a c of each to lose. */
 const NETWORK: FrozenNetwork = createFrozenNetwork('lstm', 'tanh', { V, E: 4, H: 20, L: 2 });
-
-function check(condition: boolean, message: string): void {
-  if (!condition) throw new Error(message);
-}
 
 async function rejection(work: Promise<unknown>): Promise<unknown> {
   return work.then(

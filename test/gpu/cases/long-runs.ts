@@ -15,16 +15,13 @@ import type { GpuCase, GpuContext } from '../case.js';
 import { randomArray, randomTokens } from '../compare-executors.js';
 import { HeapSlope } from '../long-runs/heap.js';
 import { watchDevice, type DeviceWatch } from '../long-runs/watched-device.js';
+import { check } from '../check.js';
 
 /** What a step may leave on the heap: less than an object that could be kept, and more than browsers need themselves. */
 const BYTES_PER_STEP = 64;
 
 /** Objects that a step may make on the device. */
 const OF_A_STEP = ['CommandBuffer', 'CommandEncoder', 'ComputePass'];
-
-function check(condition: boolean, message: string): void {
-  if (!condition) throw new Error(message);
-}
 
 /** Throws where the heap grows; says by how much. */
 function checkSlope(heap: HeapSlope, what: string, unit: string, most = BYTES_PER_STEP): void {

@@ -10,15 +10,7 @@ import type { GpuCase } from '../case.js';
 import { randomArray } from '../compare-executors.js';
 import { FailingGpu, type Failure } from '../failing-gpu.js';
 import { createFrozenNetwork } from '../frozen-network.js';
-
-function check(condition: boolean, message: string): void {
-  if (!condition) throw new Error(message);
-}
-
-function checkSame(actual: unknown, expected: unknown, what: string): void {
-  const [a, b] = [JSON.stringify(actual), JSON.stringify(expected)];
-  check(a === b, `${what}: ${a} is not ${b}`);
-}
+import { check, checkSame } from '../check.js';
 
 function createTrainer(executor: Executor): Trainer {
   const layer = new Linear({ inputSize: 3, outputSize: 2, seed: 1 });

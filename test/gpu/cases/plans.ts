@@ -8,10 +8,7 @@ import { expectClose } from '../../support/compare.js';
 import { TOLERANCES } from '../../support/tolerances.js';
 import type { GpuCase, GpuContext } from '../case.js';
 import { compareExecutors, randomArray, randomTokens } from '../compare-executors.js';
-
-function check(condition: boolean, message: string): void {
-  if (!condition) throw new Error(message);
-}
+import { check } from '../check.js';
 
 /** Runs `action` and returns the message of the typed error it must fail with. */
 async function failure(action: () => unknown): Promise<string> {

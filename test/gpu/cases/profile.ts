@@ -3,12 +3,9 @@ import type { GpuExecutor } from '../../../src/gpu/executor.js';
 import { Graph } from '../../../src/graph/graph.js';
 import type { GpuCase } from '../case.js';
 import { recordTraining, trainingFeeds } from './plans.js';
+import { check } from '../check.js';
 
 const [T, B, V, E, H] = [12, 3, 7, 4, 16];
-
-function check(condition: boolean, message: string): void {
-  if (!condition) throw new Error(message);
-}
 
 /** Three steps, the second of them profiled or not; every variable afterwards, and the profile. */
 async function train(executor: GpuExecutor, profiled: boolean) {

@@ -17,10 +17,7 @@ import { TOLERANCES } from '../../support/tolerances.js';
 import type { GpuCase } from '../case.js';
 import { randomArray } from '../compare-executors.js';
 import { withShaders, type Replace } from '../replaced-shaders.js';
-
-function check(condition: boolean, message: string): void {
-  if (!condition) throw new Error(message);
-}
+import { check } from '../check.js';
 
 /** Puts another text in the place of one in some kernels, as a compiler that errs. */
 function miscompiling(kernels: readonly string[], right: string, wrong: string): Replace {

@@ -2,14 +2,11 @@
 import { Graph } from '../../../src/graph/graph.js';
 import type { GpuCase } from '../case.js';
 import { recordTraining, trainingFeeds } from './plans.js';
+import { check } from '../check.js';
 
 const [T, B, V, E, H] = [12, 3, 7, 4, 16];
 /** Long enough for three submits, whatever the run itself takes. */
 const SLOWNESS = 1200;
-
-function check(condition: boolean, message: string): void {
-  if (!condition) throw new Error(message);
-}
 
 export const cases: readonly GpuCase[] = [
   {

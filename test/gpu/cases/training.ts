@@ -23,6 +23,7 @@ import { expectClose } from '../../support/compare.js';
 import { TOLERANCES } from '../../support/tolerances.js';
 import type { GpuCase } from '../case.js';
 import { randomArray } from '../compare-executors.js';
+import { check } from '../check.js';
 
 interface Setup {
   readonly optimizer: () => Optimizer;
@@ -220,10 +221,6 @@ const modelCases: readonly GpuCase[] = [
     },
   },
 ];
-
-function check(condition: boolean, message: string): void {
-  if (!condition) throw new Error(message);
-}
 
 export const cases: readonly GpuCase[] = [
   ...Object.entries(SETUPS).flatMap(([name, setup]): GpuCase[] => [

@@ -15,10 +15,7 @@ import { expectClose } from '../../support/compare.js';
 import { TOLERANCES } from '../../support/tolerances.js';
 import type { GpuCase } from '../case.js';
 import { randomArray, randomTokens } from '../compare-executors.js';
-
-function check(condition: boolean, message: string): void {
-  if (!condition) throw new Error(message);
-}
+import { check } from '../check.js';
 
 /** A variant that writes ones, or something else, in so many dispatches. */
 interface Writer {
@@ -73,7 +70,7 @@ function tunerOn({ device }: { device: GPUDevice }, store: TuningStore, budget =
   return new Tuner(host, { store, surroundings: 'here', budget, checkUsable: () => undefined });
 }
 
-/** A device that tells only every 20 milliseconds that work is done, as Firefox does every 100. */
+/** A device that tells on a tick of 20 milliseconds, never the next, that work is done: as Firefox does of 100. */
 function withCoarseClock(device: GPUDevice): GPUDevice {
   const bound = (target: object, key: PropertyKey): unknown => {
     const value: unknown = Reflect.get(target, key, target);
@@ -81,7 +78,7 @@ function withCoarseClock(device: GPUDevice): GPUDevice {
   };
   const onSubmittedWorkDone = async (): Promise<void> => {
     await device.queue.onSubmittedWorkDone();
-    await new Promise((resolve) => setTimeout(resolve, 20 - (performance.now() % 20)));
+    await new Promise((resolve) => setTimeout(resolve, 40 - (performance.now() % 20)));
   };
   const queue = new Proxy(device.queue, {
     get: (target, key) => (key === 'onSubmittedWorkDone' ? onSubmittedWorkDone : bound(target, key)),
