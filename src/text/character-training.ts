@@ -166,28 +166,19 @@ export class CharacterTraining {
     let position = this.#begin(work);
     const firstStep = trainer.steps - position.offset + 1;
     const log = new Log(work, trainer, position.offset, firstStep);
-    let end: { readonly stopped: boolean; readonly error: NonFiniteError | null };
     this.#good.taken = false;
-    try {
-      for (let losses = -1; ;) {
-        recovery.attach(this.#companion);
-        try {
-          await recovery.begin();
-          end = await this.#steps(work, position, log, firstStep);
-          await recovery.finish();
-          break;
-        } catch (error) {
-          const { error: told, fromStep, toStep } = await recovery.recover(error);
-          if (told.final || told.losses === losses) throw told;
-          losses = told.losses;
-          const { offset } = position;
-          await work.onRecovered?.({ fromStep: fromStep - offset, toStep: toStep - offset });
-          position = this.#begin(work);
-        }
-      }
-    } finally {
-      recovery.detach();
-    }
+    const end = await recovery.lead(
+      this.#companion,
+      async () => {
+        await recovery.begin();
+        return this.#steps(work, position, log, firstStep);
+      },
+      async ({ fromStep, toStep }) => {
+        const { offset } = position;
+        await work.onRecovered?.({ fromStep: fromStep - offset, toStep: toStep - offset });
+        position = this.#begin(work);
+      },
+    );
     return {
       ...end,
       firstStep,

@@ -220,29 +220,22 @@ export class ModelFit implements Companion {
     let stopped: FitHistory['stopped'];
     this.#running = true;
     try {
-      for (let losses = -1; ;) {
-        recovery.attach(this);
-        try {
-          stopped = await this.#run(state, work, early);
-          await recovery.finish();
-          break;
-        } catch (error) {
-          const { error: told, fromStep, toStep } = await recovery.recover(error);
-          if (told.final || told.losses === losses) throw told;
-          losses = told.losses;
+      stopped = await recovery.lead(
+        this,
+        () => this.#run(state, work, early),
+        async (steps) => {
           this.#pending.clear();
           this.#error = null;
           state = begin();
-          await callbacks.onRecovered?.({ fromStep, toStep });
-        }
-      }
+          await callbacks.onRecovered?.(steps);
+        },
+      );
     } catch (error) {
       // What it kept to come back to goes with it.
       this.#good.dispose();
       throw error;
     } finally {
       this.#running = false;
-      recovery.detach();
       for (const waiting of this.#waiting.splice(0)) await waiting();
     }
     return {

@@ -79,19 +79,41 @@ export class Recovery {
     return this.#companion !== null;
   }
 
-  /** Lets a loop begin, or begin anew after a loss. */
-  attach(companion: Companion): void {
+  /**
+   * Lets a loop of its own make the steps, which begins anew after each loss that leaves another device.
+   * @param wentBack called before that
+   */
+  async lead<R>(
+    companion: Companion,
+    steps: () => Promise<R>,
+    wentBack: (back: RecoveredSteps) => Promise<void>,
+  ): Promise<R> {
+    try {
+      for (let losses = -1; ;) {
+        this.#attach(companion);
+        try {
+          const result = await steps();
+          await this.#finish();
+          return result;
+        } catch (error) {
+          const { error: told, fromStep, toStep } = await this.recover(error);
+          if (told.final || told.losses === losses) throw told;
+          losses = told.losses;
+          await wentBack({ fromStep, toStep });
+        }
+      }
+    } finally {
+      this.#companion = null;
+      this.#unseen = null;
+    }
+  }
+
+  #attach(companion: Companion): void {
     this.#unseen = null;
     if (companion === this.#companion) return;
     this.#companion = companion;
     this.#rates.clear();
     this.#outdated = true;
-  }
-
-  /** The loop has ended. */
-  detach(): void {
-    this.#companion = null;
-    this.#unseen = null;
   }
 
   /** Takes a snapshot before the first step. */
@@ -103,7 +125,7 @@ export class Recovery {
    * Takes a snapshot after the last step.
    * @throws DeviceLostError; where there is no memory for it, the one before stays
    */
-  async finish(): Promise<void> {
+  async #finish(): Promise<void> {
     await this.#keeping;
     await this.#take().catch((error: unknown) => {
       if (error instanceof DeviceLostError) throw error;
