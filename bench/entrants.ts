@@ -37,6 +37,13 @@ export const ENTRANTS: Readonly<Record<string, EntrantDescription>> = {
   'torch-cpu': { where: 'python', module: 'torch', backend: 'cpu', kinds: TORCH, slow: false },
   'torch-cuda': { where: 'python', module: 'torch', backend: 'cuda', kinds: TORCH, slow: false },
   'torch-cuda-tf32': { where: 'python', module: 'torch', backend: 'cuda-tf32', kinds: TORCH, slow: false },
+  'text-generator': {
+    where: 'page',
+    module: 'own',
+    backend: 'text-generator',
+    kinds: ['generation'],
+    slow: false,
+  },
   'plain-tile': { where: 'page', module: 'own', backend: 'plain-tile', kinds: ['product'], slow: false },
 };
 

@@ -4,15 +4,16 @@ import { createOwnCtc } from './ctc.js';
 import { createOwnGeneration } from './generation.js';
 import { createPlainTile } from './plain-tile.js';
 import { createOwnProduct } from './product.js';
+import { createOwnTextGenerator } from './text-generator.js';
 import { createOwnTraining } from './training.js';
 
-/** Ours, through the public API; as `plain-tile`, the yardstick of products. */
+/** Ours, through the public API; as `plain-tile`, the yardstick of products; as `text-generator`, what only writes. */
 export const createOwn: CreateContender = async (backend, workload) => {
   switch (workload.kind) {
     case 'training':
       return createOwnTraining(workload);
     case 'generation':
-      return createOwnGeneration(workload);
+      return backend === 'text-generator' ? createOwnTextGenerator(workload) : createOwnGeneration(workload);
     case 'product':
       return backend === 'plain-tile' ? createPlainTile(workload) : createOwnProduct(workload);
     case 'ctc':

@@ -3,13 +3,12 @@ import { CharacterModel, GpuExecutor } from '../../src/index.js';
 import type { Contender } from '../contender.js';
 import { createGenerationWeights, PROMPT } from '../data.js';
 import { FIRST_CHARACTERS, type GenerationWorkload } from '../workloads.js';
-
-const FIRST_CODE = 48;
+import { charactersOf, tokensOf } from './characters.js';
 
 /** Makes the contender. Its unit of work is a character. */
 export function createOwnGeneration(workload: GenerationWorkload): Contender {
-  const { vocabSize, embeddingSize, hiddenSize, numLayers } = workload;
-  const characters = Array.from({ length: vocabSize }, (_, token) => String.fromCharCode(FIRST_CODE + token));
+  const { embeddingSize, hiddenSize, numLayers } = workload;
+  const characters = charactersOf(workload);
   let executor: GpuExecutor | null = null;
   let model: CharacterModel | null = null;
 
@@ -25,7 +24,7 @@ export function createOwnGeneration(workload: GenerationWorkload): Contender {
     const prompt = characters[PROMPT]!;
     let text = '';
     for await (const part of model!.generate({ prompt, length, temperature: 0, seed: 1 })) text += part;
-    return Array.from(text.slice(0, FIRST_CHARACTERS), (character) => character.charCodeAt(0) - FIRST_CODE);
+    return tokensOf(text.slice(0, FIRST_CHARACTERS));
   }
 
   return {

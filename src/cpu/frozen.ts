@@ -1,8 +1,12 @@
 /** A trained network, token by token, in plain loops: what small models are quickest with. */
 import type { FrozenLayer, FrozenNetwork, FrozenReader, FrozenRunner, FrozenState } from '../graph/frozen.js';
+import { product } from './product.js';
+import type { RealArray } from './storage.js';
 
 /** Milliseconds of work after which timers and events are let through. */
 const BREATHE_AFTER_MS = 20;
+/** Numbers of first products that are kept: 16 MiB. */
+const MOST_KEPT = 2 ** 21;
 
 /** The states of one layer. */
 interface LayerState {
@@ -13,39 +17,56 @@ interface LayerState {
 /** Runs on the CPU, with sums in float64. Equations and layouts are PyTorch's. */
 export class CpuFrozenRunner implements FrozenRunner {
   readonly description = 'cpu';
-  readonly #network: FrozenNetwork;
+  readonly network: FrozenNetwork;
+  readonly #firstProducts = new Map<number, Float64Array>();
 
   constructor(network: FrozenNetwork) {
-    this.#network = network;
+    this.network = network;
   }
 
   start(states: readonly FrozenState[] = []): FrozenReader {
-    return new CpuReader(this.#network, states);
+    return new CpuReader(this, states);
+  }
+
+  /** What the first layer adds for a token, whatever came before it: few tokens make up most of a text. */
+  firstProduct(token: number): Float64Array {
+    const known = this.#firstProducts.get(token);
+    if (known) return known;
+    const { embedding, embeddingSize: E, layers } = this.network;
+    const { weightIh, biasIh } = layers[0]!;
+    const result = affine(weightIh, biasIh, embedding.subarray(token * E, (token + 1) * E));
+    if ((this.#firstProducts.size + 1) * result.length <= MOST_KEPT) this.#firstProducts.set(token, result);
+    return result;
   }
 
   dispose(): void {
-    // It holds nothing but what the collector takes.
+    this.#firstProducts.clear();
   }
 }
 
 class CpuReader implements FrozenReader {
-  readonly #network: FrozenNetwork;
+  readonly #runner: CpuFrozenRunner;
   readonly #states: readonly LayerState[];
   #lastBreath = performance.now();
 
-  constructor(network: FrozenNetwork, states: readonly FrozenState[]) {
-    const { layers, hiddenSize: H } = network;
-    this.#network = network;
+  constructor(runner: CpuFrozenRunner, states: readonly FrozenState[]) {
+    const { layers, hiddenSize: H } = runner.network;
+    this.#runner = runner;
     const begin = (state?: Float32Array): Float64Array => Float64Array.from(state ?? new Float64Array(H));
     this.#states = layers.map((_, i) => ({ h: begin(states[i]?.h), c: begin(states[i]?.c) }));
   }
 
   advance(token: number): void {
-    const { embedding, embeddingSize: E, layers } = this.#network;
-    let x: ArrayLike<number> = embedding.subarray(token * E, (token + 1) * E);
-    for (const [index, layer] of layers.entries()) {
+    const { network } = this.#runner;
+    let x: Float64Array | null = null;
+    for (const [index, layer] of network.layers.entries()) {
       const state = this.#states[index]!;
-      step(this.#network, layer, x, state);
+      step(
+        network,
+        layer,
+        x ? affine(layer.weightIh, layer.biasIh, x) : this.#runner.firstProduct(token),
+        state,
+      );
       x = state.h;
     }
   }
@@ -53,7 +74,7 @@ class CpuReader implements FrozenReader {
   async predict(token: number): Promise<ArrayLike<number>> {
     this.advance(token);
     if (performance.now() - this.#lastBreath > BREATHE_AFTER_MS) await this.synchronize();
-    const { outputWeight, outputBias } = this.#network;
+    const { outputWeight, outputBias } = this.#runner.network;
     return affine(outputWeight, outputBias, this.#states.at(-1)!.h);
   }
 
@@ -68,14 +89,13 @@ class CpuReader implements FrozenReader {
   }
 }
 
-/** One layer reads one vector. */
+/** One layer goes on by one position; `a` is the product with its input. */
 function step(
   { cell, nonlinearity, hiddenSize: H }: FrozenNetwork,
-  { weightIh, weightHh, biasIh, biasHh }: FrozenLayer,
-  x: ArrayLike<number>,
+  { weightHh, biasHh }: FrozenLayer,
+  a: Float64Array,
   state: LayerState,
 ): void {
-  const a = affine(weightIh, biasIh, x);
   const b = affine(weightHh, biasHh, state.h);
   const h = new Float64Array(H);
   for (let u = 0; u < H; u++) {
@@ -94,14 +114,9 @@ function step(
 }
 
 /** `W·x + b`. */
-function affine(weight: Float32Array, bias: Float32Array, x: ArrayLike<number>): Float64Array {
-  const y = new Float64Array(bias);
-  const width = x.length;
-  for (let row = 0, at = 0; row < y.length; row++) {
-    let sum = y[row]!;
-    for (let k = 0; k < width; k++, at++) sum += weight[at]! * x[k]!;
-    y[row] = sum;
-  }
+function affine(weight: Float32Array, bias: Float32Array, x: RealArray): Float64Array {
+  const y = new Float64Array(bias.length);
+  product(y, x, weight, 1, y.length, x.length, bias);
   return y;
 }
 

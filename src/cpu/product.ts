@@ -7,7 +7,8 @@ const TILE_ELEMENTS = 32768;
 /**
  * `c[M,N] = start + a[M,K]·b[N,K]ᵀ`, all row-major; `start` is `c` itself with `accumulate`, otherwise the
  * bias of the column, otherwise zero. Both operands are read along their rows; two rows of `a` meet four of
- * `b` at a time, so that six loads feed eight products. Sums are kept in double precision.
+ * `b` at a time, so that six loads feed eight products, and a last row alone meets four, so that no addition waits
+ * for another. Sums are kept in double precision.
  */
 export function product(
   c: RealArray,
@@ -79,7 +80,30 @@ export function product(
       }
     }
     if (i < M) {
-      for (let j = begin; j < end; j++) c[i * N + j] = c[i * N + j]! + dot(a, i * K, b, j * K, K);
+      const a0 = i * K;
+      const c0 = i * N;
+      for (let j = begin; j < quads; j += 4) {
+        const b0 = j * K;
+        const b1 = b0 + K;
+        const b2 = b1 + K;
+        const b3 = b2 + K;
+        let s0 = 0;
+        let s1 = 0;
+        let s2 = 0;
+        let s3 = 0;
+        for (let k = 0; k < K; k++) {
+          const x = a[a0 + k]!;
+          s0 += x * b[b0 + k]!;
+          s1 += x * b[b1 + k]!;
+          s2 += x * b[b2 + k]!;
+          s3 += x * b[b3 + k]!;
+        }
+        c[c0 + j] = c[c0 + j]! + s0;
+        c[c0 + j + 1] = c[c0 + j + 1]! + s1;
+        c[c0 + j + 2] = c[c0 + j + 2]! + s2;
+        c[c0 + j + 3] = c[c0 + j + 3]! + s3;
+      }
+      for (let j = quads; j < end; j++) c[c0 + j] = c[c0 + j]! + dot(a, a0, b, j * K, K);
     }
   }
 }
