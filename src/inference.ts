@@ -1,4 +1,5 @@
 /** The small public surface, `webgpu-rnn/inference`: trained models that run, and nothing that trains. */
+import { simdMaps } from './cpu/affine-map.js';
 import { CpuFrozenRunner } from './cpu/frozen.js';
 import { DeviceError } from './graph/errors.js';
 import type { FrozenRunner } from './graph/frozen.js';
@@ -57,7 +58,7 @@ export interface TextGeneratorOptions {
 }
 
 /** Weights up to which a character takes the CPU about as long as reading a result back takes a GPU. */
-const CPU_WEIGHTS = 2_000_000;
+const CPU_WEIGHTS = 6_000_000;
 
 /**
  * A generator from a file that `CharacterModel.save` wrote.
@@ -75,7 +76,7 @@ export async function loadTextGenerator(
   checkRecovery('loadTextGenerator', recovery);
   const { config, tokenizer, state } = readCharacterFile(bytes);
   const network = frozenNetwork(config, tokenizer.size, state);
-  const onCpu = (): FrozenRunner => new CpuFrozenRunner(network);
+  const onCpu = (): FrozenRunner => new CpuFrozenRunner(network, simdMaps);
   let weights = 0;
   for (const { data } of state.values()) weights += data.length;
   const either = backend === 'auto' && !device;

@@ -1,6 +1,6 @@
 /** A trained network, token by token, in plain loops: what small models are quickest with. */
-import type { FrozenLayer, FrozenNetwork, FrozenReader, FrozenRunner, FrozenState } from '../graph/frozen.js';
-import { product } from './product.js';
+import type { FrozenNetwork, FrozenReader, FrozenRunner, FrozenState } from '../graph/frozen.js';
+import { plainMaps, type AffineMap, type CreateAffineMaps } from './affine-map.js';
 import type { RealArray } from './storage.js';
 
 /** Milliseconds of work after which timers and events are let through. */
@@ -10,18 +10,35 @@ const MOST_KEPT = 2 ** 21;
 
 /** The states of one layer. */
 interface LayerState {
-  h: Float64Array;
+  readonly h: Float64Array;
   readonly c: Float64Array;
 }
 
-/** Runs on the CPU, with sums in float64. Equations and layouts are PyTorch's. */
+/** Both products of a layer. */
+interface LayerMaps {
+  readonly ih: AffineMap;
+  readonly hh: AffineMap;
+}
+
+/** Runs on the CPU. Equations and layouts are PyTorch's. */
 export class CpuFrozenRunner implements FrozenRunner {
   readonly description = 'cpu';
   readonly network: FrozenNetwork;
-  readonly #firstProducts = new Map<number, Float64Array>();
+  readonly layers: readonly LayerMaps[];
+  readonly output: AffineMap;
+  readonly #firstProducts = new Map<number, RealArray>();
 
-  constructor(network: FrozenNetwork) {
+  constructor(network: FrozenNetwork, createMaps: CreateAffineMaps = plainMaps) {
     this.network = network;
+    const [output, ...products] = createMaps([
+      { weight: network.outputWeight, bias: network.outputBias },
+      ...network.layers.flatMap(({ weightIh, weightHh, biasIh, biasHh }) => [
+        { weight: weightIh, bias: biasIh },
+        { weight: weightHh, bias: biasHh },
+      ]),
+    ]);
+    this.output = output!;
+    this.layers = network.layers.map((_, l) => ({ ih: products[2 * l]!, hh: products[2 * l + 1]! }));
   }
 
   start(states: readonly FrozenState[] = []): FrozenReader {
@@ -29,12 +46,11 @@ export class CpuFrozenRunner implements FrozenRunner {
   }
 
   /** What the first layer adds for a token, whatever came before it: few tokens make up most of a text. */
-  firstProduct(token: number): Float64Array {
+  firstProduct(token: number): RealArray {
     const known = this.#firstProducts.get(token);
     if (known) return known;
-    const { embedding, embeddingSize: E, layers } = this.network;
-    const { weightIh, biasIh } = layers[0]!;
-    const result = affine(weightIh, biasIh, embedding.subarray(token * E, (token + 1) * E));
+    const { embedding, embeddingSize: E } = this.network;
+    const result = this.layers[0]!.ih(embedding.subarray(token * E, (token + 1) * E)).slice();
     if ((this.#firstProducts.size + 1) * result.length <= MOST_KEPT) this.#firstProducts.set(token, result);
     return result;
   }
@@ -57,16 +73,11 @@ class CpuReader implements FrozenReader {
   }
 
   advance(token: number): void {
-    const { network } = this.#runner;
-    let x: Float64Array | null = null;
-    for (const [index, layer] of network.layers.entries()) {
+    const { network, layers } = this.#runner;
+    let x: RealArray | null = null;
+    for (const [index, { ih, hh }] of layers.entries()) {
       const state = this.#states[index]!;
-      step(
-        network,
-        layer,
-        x ? affine(layer.weightIh, layer.biasIh, x) : this.#runner.firstProduct(token),
-        state,
-      );
+      step(network, x ? ih(x) : this.#runner.firstProduct(token), hh(state.h), state);
       x = state.h;
     }
   }
@@ -74,8 +85,7 @@ class CpuReader implements FrozenReader {
   async predict(token: number): Promise<ArrayLike<number>> {
     this.advance(token);
     if (performance.now() - this.#lastBreath > BREATHE_AFTER_MS) await this.synchronize();
-    const { outputWeight, outputBias } = this.#runner.network;
-    return affine(outputWeight, outputBias, this.#states.at(-1)!.h);
+    return this.#runner.output(this.#states.at(-1)!.h).slice();
   }
 
   /** Work is done when a call returns; this lets timers and events through. */
@@ -89,35 +99,25 @@ class CpuReader implements FrozenReader {
   }
 }
 
-/** One layer goes on by one position; `a` is the product with its input. */
+/** One layer goes on by one position; `a` and `b` are the products with its input and its hidden state. */
 function step(
   { cell, nonlinearity, hiddenSize: H }: FrozenNetwork,
-  { weightHh, biasHh }: FrozenLayer,
-  a: Float64Array,
-  state: LayerState,
+  a: RealArray,
+  b: RealArray,
+  { h, c }: LayerState,
 ): void {
-  const b = affine(weightHh, biasHh, state.h);
-  const h = new Float64Array(H);
   for (let u = 0; u < H; u++) {
     const gate = (g: number): number => a[g * H + u]! + b[g * H + u]!;
     if (cell === 'lstm') {
-      state.c[u] = sigmoid(gate(1)) * state.c[u]! + sigmoid(gate(0)) * Math.tanh(gate(2));
-      h[u] = sigmoid(gate(3)) * Math.tanh(state.c[u]!);
+      c[u] = sigmoid(gate(1)) * c[u]! + sigmoid(gate(0)) * Math.tanh(gate(2));
+      h[u] = sigmoid(gate(3)) * Math.tanh(c[u]!);
     } else if (cell === 'gru') {
       const n = Math.tanh(a[2 * H + u]! + sigmoid(gate(0)) * b[2 * H + u]!);
-      h[u] = n + sigmoid(gate(1)) * (state.h[u]! - n);
+      h[u] = n + sigmoid(gate(1)) * (h[u]! - n);
     } else {
       h[u] = nonlinearity === 'relu' ? Math.max(0, gate(0)) : Math.tanh(gate(0));
     }
   }
-  state.h = h;
-}
-
-/** `W·x + b`. */
-function affine(weight: Float32Array, bias: Float32Array, x: RealArray): Float64Array {
-  const y = new Float64Array(bias.length);
-  product(y, x, weight, 1, y.length, x.length, bias);
-  return y;
 }
 
 function sigmoid(x: number): number {

@@ -26,7 +26,7 @@ function offer(description: string): SimulatedDevice {
 const model = CharacterModel.create({
   executor: new CpuExecutor(),
   characters: 'ab',
-  hiddenSize: 720,
+  hiddenSize: 1250,
   seed: 1,
 });
 
