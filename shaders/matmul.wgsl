@@ -2,22 +2,24 @@
 //
 // One invocation computes an 8×8 tile of C, four 4×4 blocks each in one matrix accumulator, so that a step of
 // four k is four matrix products. No shared memory: for any GPU.
-// Workgroups: (⌈N/64⌉, ⌈M/64⌉, parts of k).
+// Workgroups: (⌈N/64⌉, ⌈batches·⌈M/8⌉ / 8⌉, parts of k).
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) workgroup: vec3u) {
+  let down = (params.m + 7u) / 8u;
+  let batch = id.y / down;
+  let m0 = (id.y - batch * down) * 8u;
   let n0 = id.x * 8u;
-  let m0 = id.y * 8u;
-  if (n0 >= params.n || m0 >= params.m) {
+  if (n0 >= params.n || batch >= params.batches) {
     return;
   }
   let part = workgroup.z;
   let begin = part * params.k_part;
   let end = min(params.k, begin + params.k_part);
-  var a0 = rows_of_a(m0, begin);
-  var a1 = rows_of_a(m0 + 4u, begin);
-  var b0 = columns_of_b(n0, begin);
-  var b1 = columns_of_b(n0 + 4u, begin);
+  var a0 = rows_of_a(batch, m0, begin);
+  var a1 = rows_of_a(batch, m0 + 4u, begin);
+  var b0 = columns_of_b(batch, n0, begin);
+  var b1 = columns_of_b(batch, n0 + 4u, begin);
 
   // Block of rows, block of columns; a column of each is one row m, a component one column n.
   var c00 = mat4x4f();
@@ -66,7 +68,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) workgro
     }
     let added = bias_at(n, part);
     for (var row = 0u; row < min(8u, params.m - m0); row++) {
-      store(m0 + row, n, part, sums[row / 4u * 2u + block][row % 4u] + added);
+      store(batch, m0 + row, n, part, sums[row / 4u * 2u + block][row % 4u] + added);
     }
   }
 }

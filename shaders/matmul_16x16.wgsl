@@ -3,29 +3,32 @@
 // One invocation computes a 16×16 tile of C, sixteen 4×4 blocks each in one matrix accumulator: for software
 // adapters, where a load costs several times what a multiplication does and registers are memory anyway.
 // Tiles are numbered along the rows of C, so that no invocation of a workgroup is idle but in the last one.
-// Workgroups: ⌈⌈M/16⌉·⌈N/16⌉ / 8⌉, ⌈N/16⌉ being rounded up to a multiple of TOGETHER, folded into two dimensions;
+// Workgroups: ⌈batches·⌈M/16⌉·⌈N/16⌉ / 8⌉, ⌈N/16⌉ being rounded up to a multiple of TOGETHER, folded into two dimensions;
 // by parts of k.
 
 @compute @workgroup_size(8)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) workgroups: vec3u, @builtin(local_invocation_index) local: u32) {
   let across = ((params.n + 15u) / 16u + TOGETHER - 1u) / TOGETHER * TOGETHER;
   let tile = linear_index(workgroup, workgroups, local, 8u);
-  let n0 = tile % across * 16u;
-  let m0 = tile / across * 16u;
-  if (m0 >= params.m) {
+  let down = (params.m + 15u) / 16u;
+  let tile_row = tile / across;
+  let batch = tile_row / down;
+  let m0 = (tile_row - batch * down) * 16u;
+  let n0 = (tile - tile_row * across) * 16u;
+  if (batch >= params.batches) {
     return;
   }
   let part = workgroup.z;
   let begin = part * params.k_part;
   let end = min(params.k, begin + params.k_part);
-  var a0 = loaded_rows(rows_of_a(m0, begin), local);
-  var a1 = loaded_rows(rows_of_a(m0 + 4u, begin), local);
-  var a2 = loaded_rows(rows_of_a(m0 + 8u, begin), local);
-  var a3 = loaded_rows(rows_of_a(m0 + 12u, begin), local);
-  var b0 = columns_of_b(n0, begin);
-  var b1 = columns_of_b(n0 + 4u, begin);
-  var b2 = columns_of_b(n0 + 8u, begin);
-  var b3 = columns_of_b(n0 + 12u, begin);
+  var a0 = loaded_rows(rows_of_a(batch, m0, begin), local);
+  var a1 = loaded_rows(rows_of_a(batch, m0 + 4u, begin), local);
+  var a2 = loaded_rows(rows_of_a(batch, m0 + 8u, begin), local);
+  var a3 = loaded_rows(rows_of_a(batch, m0 + 12u, begin), local);
+  var b0 = columns_of_b(batch, n0, begin);
+  var b1 = columns_of_b(batch, n0 + 4u, begin);
+  var b2 = columns_of_b(batch, n0 + 8u, begin);
+  var b3 = columns_of_b(batch, n0 + 12u, begin);
 
   // Block of rows, block of columns; a column of each is one row m, a component one column n.
   var c00 = mat4x4f();
@@ -128,7 +131,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) workgr
     }
     let added = bias_at(n, part);
     for (var row = 0u; row < min(16u, params.m - m0); row++) {
-      store(m0 + row, n, part, sums[row / 4u * 4u + block][row % 4u] + added);
+      store(batch, m0 + row, n, part, sums[row / 4u * 4u + block][row % 4u] + added);
     }
   }
 }

@@ -1,22 +1,24 @@
 // C = A·B + bias; operands and parameters are in lib/matmul.wgsl
 //
 // One invocation computes four neighbouring columns of one row of C: for products of few rows.
-// Workgroups: ⌈M·⌈N/4⌉ / 16⌉, folded into two dimensions; by parts of k.
+// Workgroups: ⌈batches·M·⌈N/4⌉ / 16⌉, folded into two dimensions; by parts of k.
 
 @compute @workgroup_size(16)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) workgroups: vec3u, @builtin(local_invocation_index) local: u32) {
   let across = (params.n + 3u) / 4u;
   let tile = linear_index(workgroup, workgroups, local, 16u);
-  let n = tile % across * 4u;
-  let m = tile / across;
-  if (m >= params.m) {
+  let row = tile / across;
+  let batch = row / params.m;
+  let m = row - batch * params.m;
+  let n = (tile - row * across) * 4u;
+  if (batch >= params.batches) {
     return;
   }
   let part = workgroup.z;
   let begin = part * params.k_part;
   let end = min(params.k, begin + params.k_part);
-  var at = params.a_offset + m * params.a_m + begin * params.a_k;
-  var columns = columns_of_b(n, begin);
+  var at = params.a_offset + batch * params.a_batch + m * params.a_m + begin * params.a_k;
+  var columns = columns_of_b(batch, n, begin);
 
   var sum = vec4f();
   for (var step = 0u; step < (end - begin) / 4u; step++) {
@@ -30,5 +32,5 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) workgr
     at += params.a_k;
     columns += params.b_k;
   }
-  store(m, n, part, sum + bias_at(n, part));
+  store(batch, m, n, part, sum + bias_at(n, part));
 }

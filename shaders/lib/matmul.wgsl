@@ -1,22 +1,27 @@
-// What the kernels of matrix products share: C[m,n] = Σ_k A(m,k)·B(k,n) + bias[n].
+// What the kernels of matrix products share: C[m,n] = Σ_k A(m,k)·B(k,n) + bias[n], for each of a batch of matrices.
 //
 //   a     A; element (m,k) at a_offset + m·a_m + k·a_k, so that a transposed matrix is one with strides swapped
 //   b     B; element (k,n) at b_offset + k·b_k + n·b_n
 //   bias  [N], read when has_bias
 //   c     C; element (m,n) at c_offset + m·c_m + n; assigned, or added to when accumulate
 //
+// The next matrix of a batch is a_batch and b_batch further on, nowhere else if all share one; in C it is the next M
+// rows. Kernels number the rows of tiles through all of the batch.
 // Workgroups of another z take another part of k, of k_part elements, and write it c_part elements further on;
 // the bias is in the first part.
 
 struct Params {
+  batches: u32,
   m: u32,
   n: u32,
   k: u32,
   k_part: u32,
   a_offset: u32,
+  a_batch: u32,
   a_m: u32,
   a_k: u32,
   b_offset: u32,
+  b_batch: u32,
   b_k: u32,
   b_n: u32,
   c_offset: u32,
@@ -37,12 +42,12 @@ fn neighbours(first: u32, count: u32, stride: u32) -> vec4u {
   return min(vec4u(first) + vec4u(0u, 1u, 2u, 3u), vec4u(count - 1u)) * stride;
 }
 
-fn rows_of_a(m: u32, k: u32) -> vec4u {
-  return params.a_offset + k * params.a_k + neighbours(m, params.m, params.a_m);
+fn rows_of_a(batch: u32, m: u32, k: u32) -> vec4u {
+  return params.a_offset + batch * params.a_batch + k * params.a_k + neighbours(m, params.m, params.a_m);
 }
 
-fn columns_of_b(n: u32, k: u32) -> vec4u {
-  return params.b_offset + k * params.b_k + neighbours(n, params.n, params.b_n);
+fn columns_of_b(batch: u32, n: u32, k: u32) -> vec4u {
+  return params.b_offset + batch * params.b_batch + k * params.b_k + neighbours(n, params.n, params.b_n);
 }
 
 fn fetch_a(at: vec4u) -> vec4f {
@@ -74,8 +79,9 @@ fn bias_at(n: u32, part: u32) -> vec4f {
 }
 
 // Writes as many of four columns as there are.
-fn store(m: u32, n: u32, part: u32, sums: vec4f) {
-  let at = params.c_offset + part * params.c_part + m * params.c_m + neighbours(n, params.n, 1u);
+fn store(batch: u32, m: u32, n: u32, part: u32, sums: vec4f) {
+  let row = batch * params.m + m;
+  let at = params.c_offset + part * params.c_part + row * params.c_m + neighbours(n, params.n, 1u);
   var value = sums;
   if (params.accumulate != 0u) {
     value += vec4f(c[at.x], c[at.y], c[at.z], c[at.w]);

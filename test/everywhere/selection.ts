@@ -27,6 +27,7 @@ export const SELECTED_CASES: Readonly<Record<string, readonly string[] | 'all'>>
     'gru, T5000 B5 I1 H1, gradients false, readsFinals false',
   ],
   'losses.ts': ['correctTopK of a score that is no number'],
+  'operations.ts': ['matmul [7,1,18]·[7,18,33]'],
   'optimizers.ts': [
     'Adadelta, three updates',
     'Adagrad, three updates',
@@ -82,6 +83,7 @@ export const SELECTED_CASES: Readonly<Record<string, readonly string[] | 'all'>>
     'gradient of a table [1,1] from 1 tokens',
     'gradient of a table [300,6] from 9 tokens',
     'matmul [16,16]·[16,16]',
+    'matmul [3,17,13]·[3,66,13]ᵀ',
   ],
 };
 

@@ -218,14 +218,17 @@ export const softmaxBackwardKernel = defineKernel({
 const matmul = {
   bindings: { a: 'read', b: 'read', bias: 'read', c: 'read_write' },
   parameters: {
+    batches: 'u32',
     m: 'u32',
     n: 'u32',
     k: 'u32',
     k_part: 'u32',
     a_offset: 'u32',
+    a_batch: 'u32',
     a_m: 'u32',
     a_k: 'u32',
     b_offset: 'u32',
+    b_batch: 'u32',
     b_k: 'u32',
     b_n: 'u32',
     c_offset: 'u32',

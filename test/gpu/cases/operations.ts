@@ -166,6 +166,21 @@ const sums: readonly GpuCase[] = [
   differentiable('sum over axes that are apart', [[3, 5, 7]], (x) => ops.sum(x, { axes: [0, 2] })),
 ];
 
+/** Batches of products, with these leading dimensions on either side. */
+function batched(
+  [m, n, k]: readonly [number, number, number],
+  [leading, others]: readonly [Shape, Shape],
+  { transposeA = false, transposeB = false }: Partial<ops.MatmulAttributes> = {},
+): GpuCase {
+  const a = [...leading, ...(transposeA ? [k, m] : [m, k])];
+  const b = [...others, ...(transposeB ? [n, k] : [k, n])];
+  return differentiable(
+    `matmul [${a.join(',')}]${transposeA ? 'ᵀ' : ''}·[${b.join(',')}]${transposeB ? 'ᵀ' : ''}`,
+    [a, b],
+    (x, y) => ops.matmul(x, y, { transposeA, transposeB }),
+  );
+}
+
 const products: readonly GpuCase[] = [
   ...(
     [
@@ -189,6 +204,28 @@ const products: readonly GpuCase[] = [
       ),
     ),
   ),
+  ...(
+    [
+      [[7], 1, 33, 18],
+      [[2, 3], 5, 9, 7],
+      [[1], 3, 4, 2],
+      [[3], 17, 66, 35],
+      [[300], 2, 3, 5],
+    ] as const
+  ).flatMap(([leading, m, n, k]) =>
+    [false, true].flatMap((transposeA) =>
+      [false, true].map((transposeB) => batched([m, n, k], [leading, leading], { transposeA, transposeB })),
+    ),
+  ),
+  batched([1, 9, 5], [[4], []]),
+  batched([3, 17, 5], [[2, 9], []], { transposeB: true }),
+  batched([3, 17, 5], [[2, 9], []], { transposeA: true }),
+  batched([18, 3, 5], [[], [4]]),
+  batched([18, 3, 5], [[], [2, 2]], { transposeA: true, transposeB: true }),
+  recorded('products of more matrices than there are workgroups in one dimension', (graph) => {
+    const [a, b] = [graph.input('a', [62_000, 1, 1]), graph.input('b', [62_000, 1, 65])];
+    graph.output('y', ops.matmul(a, b));
+  }),
   differentiable('linear [3,5,7] to 65', [[3, 5, 7], [65, 7], [65]], (x, w, b) => ops.linear(x, w, b)),
   differentiable(
     'linear [6,8] to 4 without bias',

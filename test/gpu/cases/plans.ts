@@ -353,11 +353,15 @@ export const cases: readonly GpuCase[] = [
   {
     name: 'more workgroups than a dispatch can have are refused, naming the limit',
     async run(context) {
-      const graph = new Graph('tall');
-      graph.output('y', ops.matmul(graph.input('x', [2 ** 23, 1]), graph.input('z', [1, 1])));
-      // Tiles of 8×8 lie in two dimensions as C does; those of the default variant may be folded.
-      const decisions = { 'matmul 8388608x1x1 1 1 1': '8x8' };
-      const message = await failure(() => context.executor.compile(graph, { decisions }));
+      const graph = new Graph('many');
+      const rows = 2 ** 16;
+      const tokens = ops.drawTokens(graph.input('logits', [rows, 2]), {
+        temperature: graph.scalar('temperature'),
+        seeds: graph.input('seeds', [rows, 2], 'int32'),
+        position: graph.scalar('position', 'int32'),
+      });
+      graph.output('tokens', tokens);
+      const message = await failure(() => context.executor.compile(graph));
       check(
         message.startsWith('LimitError') && message.includes('maxComputeWorkgroupsPerDimension'),
         message,

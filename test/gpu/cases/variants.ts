@@ -42,6 +42,33 @@ const products = SIZES.flatMap(([m, n, k, expected]) =>
   ),
 );
 
+/** Batches, and variants that they must bring: leading dimensions of either side, m, n, k. */
+const batches = (
+  [
+    [[5], [5], 1, 6, 9, ['row']],
+    [[3], [3], 17, 66, 13, ['shared']],
+    [[2, 2], [2, 2], 9, 5, 514, ['row', '16x16 in 4 parts', '8x8 in 4 parts']],
+    [[], [3], 18, 19, 7, ['shared']],
+  ] as const
+).flatMap(([leading, others, m, n, k, expected]) =>
+  [false, true].flatMap((transposeA) =>
+    [false, true].map((transposeB) => {
+      const shapes = [
+        [...leading, ...(transposeA ? [k, m] : [m, k])],
+        [...others, ...(transposeB ? [n, k] : [k, n])],
+      ] as const;
+      return variants(
+        `matmul [${shapes[0].join(',')}]${transposeA ? 'ᵀ' : ''}·[${shapes[1].join(',')}]${transposeB ? 'ᵀ' : ''}`,
+        (graph) => {
+          const [a, b] = [graph.input('a', shapes[0]), graph.input('b', shapes[1])];
+          graph.output('c', ops.matmul(a, b, { transposeA, transposeB }));
+        },
+        { expected: [...TILES, ...expected], together: '16x16 together' },
+      );
+    }),
+  ),
+);
+
 const edges: readonly GpuCase[] = [
   variants(
     'linear [35,70] to 33 with a bias',
@@ -123,4 +150,4 @@ const tables: readonly GpuCase[] = [
   embedding(300, 6, 9, 'sparse'),
 ];
 
-export const cases: readonly GpuCase[] = [...products, ...edges, ...sums, ...tables];
+export const cases: readonly GpuCase[] = [...products, ...batches, ...edges, ...sums, ...tables];

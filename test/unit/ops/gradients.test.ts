@@ -155,6 +155,28 @@ describe('products', () => {
       record: ({ a, b }) => [ops.matmul(a, b, { transposeA, transposeB })],
     });
   });
+  it.each(
+    flags.flatMap(([transposeA, transposeB]) =>
+      [
+        [[3], [3]],
+        [
+          [2, 3],
+          [2, 3],
+        ],
+        [[3], []],
+        [[2, 3], []],
+        [[], [2, 3]],
+      ].map((leading) => [leading, transposeA, transposeB] as const),
+    ),
+  )('matmul of batches %j, transposeA %j, transposeB %j', async ([of, by], transposeA, transposeB) => {
+    await checkGradients({
+      inputs: {
+        a: some([...of!, ...(transposeA ? [4, 2] : [2, 4])]),
+        b: some([...by!, ...(transposeB ? [3, 4] : [4, 3])]),
+      },
+      record: ({ a, b }) => [ops.matmul(a, b, { transposeA, transposeB })],
+    });
+  });
   it.each([[[5]], [[2, 5]], [[3, 2, 5]]])('linear of %j', async (shape) => {
     await checkGradients({
       inputs: { x: some(shape), weight: some([4, 5]), bias: some([4]) },

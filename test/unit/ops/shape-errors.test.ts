@@ -12,6 +12,8 @@ const scalar = graph.input('scalar', []);
 const vector = graph.input('vector', [5]);
 const matrix = graph.input('matrix', [3, 4]);
 const cube = graph.input('cube', [2, 3, 4]);
+const cubes = graph.input('cubes', [1, 3, 4]);
+const many = graph.input('many', [2, 2, 4, 3]);
 const deep = graph.input('deep', [1, 1, 1, 1, 2]);
 const tokens = graph.input('tokens', [2, 3], 'int32');
 const elsewhere = new Graph('other').input('x', [3, 4]);
@@ -67,7 +69,31 @@ const mistakes: [string, () => unknown, typeof RnnError, RegExp][] = [
   ['concat, nothing', () => ops.concat([], 0), ArgumentError, /got no values/],
   ['stack', () => ops.stack([matrix, matrix], 3), ArgumentError, /axis 3/],
   ['matmul', () => ops.matmul(matrix, matrix), ShapeError, /4 columns meet 3 rows/],
-  ['matmul, rank', () => ops.matmul(cube, matrix), ShapeError, /a has shape \[2,3,4\].*\[M,K\]/],
+  ['matmul, rank', () => ops.matmul(vector, matrix), ShapeError, /a has shape \[5\].*\[M,K\]/],
+  [
+    'matmul, rank of the other, transposed',
+    () => ops.matmul(matrix, vector, { transposeB: true }),
+    ShapeError,
+    /b has shape \[5\].*\[N,K\], or \[…,N,K\]/,
+  ],
+  [
+    'matmul, batch',
+    () => ops.matmul(cube, matrix),
+    ShapeError,
+    /a is \[2,3,4\], b is \[3,4\], so 4 columns meet 3 rows/,
+  ],
+  [
+    'matmul, batches',
+    () => ops.matmul(cube, cubes, { transposeB: true }),
+    ShapeError,
+    /a is \[2,3,4\], b is \[1,3,4\] transposed, so a batch of \[2\] meets one of \[1\].*broadcastTo/,
+  ],
+  [
+    'matmul, ranks of batches',
+    () => ops.matmul(cube, many),
+    ShapeError,
+    /a batch of \[2\] meets one of \[2,2\]/,
+  ],
   [
     'linear',
     () => ops.linear(cube, narrow, null, 'output'),

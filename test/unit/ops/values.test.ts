@@ -1,5 +1,7 @@
 /** What operations compute, against numbers worked out by hand or by the plainest loops. */
 import { describe, expect, it } from 'vitest';
+import { sizeOf, type Shape } from '../../../src/graph/shape.js';
+import type { Value } from '../../../src/graph/value.js';
 import * as ops from '../../../src/ops/index.js';
 import { evaluate, expectClose, real, whole } from '../support/evaluate.js';
 import { randomArray, randomSource } from '../support/random.js';
@@ -118,6 +120,46 @@ describe('values', () => {
     }
     const [got] = await evaluate({ a: real([M, K], a), b: real([K, N], b) }, (v) => [ops.matmul(v.a, v.b)]);
     expectClose(got!, wanted);
+  });
+
+  it.each([
+    [[], [6]],
+    [[6], []],
+    [[6], [6]],
+    [
+      [2, 3],
+      [2, 3],
+    ],
+    [[1], [1]],
+  ])('matmul of batches %j and %j is that of each two of their matrices', async (leading, others) => {
+    const [M, N, K] = [3, 5, 4];
+    const flags = [false, true].flatMap((a) => [false, true].map((b) => [a, b] as const));
+    for (const [transposeA, transposeB] of flags) {
+      const random = randomSource(17);
+      const [first, second] = [transposeA ? [K, M] : [M, K], transposeB ? [N, K] : [K, N]];
+      const a = real([...leading, ...first], randomArray(random, sizeOf(leading) * M * K));
+      const b = real([...others, ...second], randomArray(random, sizeOf(others) * K * N));
+      const count = Math.max(sizeOf(leading), sizeOf(others));
+      const matrix = (x: Value, shape: Shape, i: number): Value =>
+        x.shape.length === 2
+          ? x
+          : ops.reshape(ops.slice(ops.reshape(x, [count, ...shape]), [i, 0, 0], [1, -1, -1]), shape);
+      const [got, ...each] = await evaluate({ a, b }, (v) => {
+        const options = { transposeA, transposeB };
+        const y = ops.matmul(v.a, v.b, options);
+        expect(y.shape).toEqual([...(leading.length > 0 ? leading : others), M, N]);
+        return [
+          y,
+          ...Array.from({ length: count }, (_, i) =>
+            ops.matmul(matrix(v.a, first, i), matrix(v.b, second, i), options),
+          ),
+        ];
+      });
+      expectClose(
+        got!,
+        each.flatMap((part) => [...part]),
+      );
+    }
   });
 
   it('linear and embedding', async () => {
