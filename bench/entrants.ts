@@ -37,6 +37,7 @@ export const ENTRANTS: Readonly<Record<string, EntrantDescription>> = {
   'torch-cpu': { where: 'python', module: 'torch', backend: 'cpu', kinds: TORCH, slow: false },
   'torch-cuda': { where: 'python', module: 'torch', backend: 'cuda', kinds: TORCH, slow: false },
   'torch-cuda-tf32': { where: 'python', module: 'torch', backend: 'cuda-tf32', kinds: TORCH, slow: false },
+  'own-cpu': { where: 'page', module: 'own', backend: 'own-cpu', kinds: TRAINING, slow: true },
   'text-generator': {
     where: 'page',
     module: 'own',

@@ -7,11 +7,14 @@ import { createOwnProduct } from './product.js';
 import { createOwnTextGenerator } from './text-generator.js';
 import { createOwnTraining } from './training.js';
 
-/** Ours, through the public API; as `plain-tile`, the yardstick of products; as `text-generator`, what only writes. */
+/**
+ * Ours, through the public API; as `own-cpu`, on the CPU; as `text-generator`, what only writes; as
+ * `plain-tile`, the yardstick of products.
+ */
 export const createOwn: CreateContender = async (backend, workload) => {
   switch (workload.kind) {
     case 'training':
-      return createOwnTraining(workload);
+      return createOwnTraining(workload, { cpu: backend === 'own-cpu' });
     case 'generation':
       return backend === 'text-generator' ? createOwnTextGenerator(workload) : createOwnGeneration(workload);
     case 'product':

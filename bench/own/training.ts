@@ -1,6 +1,7 @@
 /** A training workload through the public API: layers, a loss and a trainer. */
 import {
   Adam,
+  createExecutor,
   crossEntropy,
   Embedding,
   GpuExecutor,
@@ -14,6 +15,7 @@ import {
   square,
   Trainer,
   type Batch,
+  type Executor,
   type Feeds,
   type GpuPlan,
   type Module,
@@ -45,15 +47,16 @@ export interface OwnTraining extends Contender {
 
 /**
  * Makes the contender. Its unit of work is a training step on one batch, always the same.
+ * @param options.cpu whether on the CPU, not on WebGPU
  * @param options.timestamps whether to ask for the device's clock, for `profile`
  */
 export function createOwnTraining(
   workload: TrainingWorkload,
-  options: { readonly timestamps?: boolean } = {},
+  options: { readonly cpu?: boolean; readonly timestamps?: boolean } = {},
 ): OwnTraining {
   const { cell, input, inputSize, hiddenSize, numLayers, vocabSize, predict, clipNorm } = workload;
   const { batchSize: B, sequenceLength: T } = workload;
-  let executor: GpuExecutor | null = null;
+  let executor: Executor | null = null;
   let trainer: Trainer | null = null;
   const { tokens, targets, features } = createData(workload);
   const weights = createWeights(workload);
@@ -65,10 +68,9 @@ export function createOwnTraining(
   };
 
   async function begin(): Promise<number[]> {
-    executor = await GpuExecutor.create({
-      timestamps: options.timestamps,
-      powerPreference: 'high-performance',
-    });
+    executor = options.cpu
+      ? await createExecutor({ backend: 'cpu' })
+      : await GpuExecutor.create({ timestamps: options.timestamps, powerPreference: 'high-performance' });
     const sizes = { inputSize, hiddenSize, numLayers, returnSequences: predict === 'every', seed: 1 };
     const embedding =
       input === 'embedding' ? new Embedding({ vocabSize, embeddingSize: inputSize, seed: 1 }) : null;

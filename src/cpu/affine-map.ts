@@ -1,6 +1,6 @@
 /** `y = W·x + b` for one vector after another, with weights that stay: in plain loops, or by SIMD in WebAssembly. */
 import { product } from './product.js';
-import { simdProgram } from './simd-program.js';
+import { mapProgram } from './simd/map-program.js';
 import type { RealArray } from './storage.js';
 
 /** Weights of a map from `columns` to `bias.length` features. */
@@ -35,7 +35,7 @@ const PAGE = 65536;
 
 /** Sums in float32, some five times as fast; plain where WebAssembly is missing, forbidden, or has no such memory. */
 export const simdMaps: CreateAffineMaps = (all) => {
-  const program = simdProgram();
+  const program = mapProgram();
   if (!program) return plainMaps(all);
   const layout = new Layout();
   const places = all.map(({ weight, bias }) => {

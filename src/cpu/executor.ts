@@ -20,7 +20,10 @@ import { Arena, newReal, type Data, type Precision } from './storage.js';
 
 /** Options of {@link CpuExecutor}. */
 export interface CpuExecutorOptions {
-  /** How numbers are stored: `float32` by default. Arithmetic is in double precision either way. */
+  /**
+   * How numbers are stored: `float32` by default. Arithmetic is in double precision either way, but for the larger
+   * products in float32, which are WebAssembly with SIMD where there is such a thing.
+   */
   readonly precision?: Precision;
 }
 

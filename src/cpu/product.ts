@@ -1,4 +1,5 @@
 /** The matrix product that every other function is built on, and the transposition that prepares for it. */
+import { addSimdProduct } from './simd-product.js';
 import type { RealArray } from './storage.js';
 
 /** Elements of `b` kept near while all rows of `a` pass over them: about a second-level cache's worth. */
@@ -8,7 +9,7 @@ const TILE_ELEMENTS = 32768;
  * `c[M,N] = start + a[M,K]·b[N,K]ᵀ`, all row-major; `start` is `c` itself with `accumulate`, otherwise the
  * bias of the column, otherwise zero. Both operands are read along their rows; two rows of `a` meet four of
  * `b` at a time, so that six loads feed eight products, and a last row alone meets four, so that no addition waits
- * for another. Sums are kept in double precision.
+ * for another. Sums are kept in double precision, unless all is in float32 and SIMD does it.
  */
 export function product(
   c: RealArray,
@@ -26,6 +27,8 @@ export function product(
       for (let j = 0; j < N; j++) c[row + j] = bias ? bias[j]! : 0;
     }
   }
+  const single = c instanceof Float32Array && a instanceof Float32Array && b instanceof Float32Array;
+  if (single && addSimdProduct(c, a, b, M, N, K)) return;
   const tile = Math.max(4, Math.floor(TILE_ELEMENTS / K) & ~3);
   for (let begin = 0; begin < N; begin += tile) {
     const end = Math.min(N, begin + tile);

@@ -1,6 +1,6 @@
 /** Arrays of one plan: handed out, taken back and handed out again, so that a run allocates nothing anew. */
 
-/** How numbers are stored; arithmetic is always in double precision. */
+/** How numbers are stored. Arithmetic is in double precision, but for large products of numbers in float32. */
 export type Precision = 'float64' | 'float32';
 
 /** An array of real numbers. */

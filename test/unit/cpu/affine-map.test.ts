@@ -1,7 +1,7 @@
 /** Products by SIMD in WebAssembly: as the plain ones, and the plain ones themselves where there can be none. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { plainMaps, simdMaps, type AffineMap, type AffineWeights } from '../../../src/cpu/affine-map.js';
-import { simdProgram } from '../../../src/cpu/simd-program.js';
+import { mapProgram } from '../../../src/cpu/simd/map-program.js';
 import { expectClose } from '../../support/compare.js';
 import { TOLERANCES } from '../../support/tolerances.js';
 import { randomArray } from '../../gpu/compare-executors.js';
@@ -18,7 +18,7 @@ function only(maps: readonly AffineMap[]): AffineMap {
   return maps[0]!;
 }
 
-it('there is a program', () => expect(simdProgram()).not.toBeNull());
+it('there is a program', () => expect(mapProgram()).not.toBeNull());
 
 it.each([
   [1, 1],
