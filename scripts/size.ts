@@ -47,14 +47,14 @@ const IMPORTS: readonly Import[] = [
     title: 'Trainer, LSTM, Adam: training on the CPU',
     names: ['Trainer', ...TRAINING],
     later: [CPU],
-    limit: 54,
+    limit: 56,
   },
   { title: 'parseSafetensors', names: ['parseSafetensors'], limit: 3.5 },
 ];
 
 /** The files with everything, under `dist/`; the limits keep them from growing until they are what they should be. */
 const FILES = [
-  { file: 'webgpu-rnn.min.js', limit: 148, aim: 45 },
+  { file: 'webgpu-rnn.min.js', limit: 150, aim: 45 },
   { file: 'inference.min.js', limit: 16.5, aim: 20 },
 ];
 

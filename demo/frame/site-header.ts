@@ -43,7 +43,9 @@ export function showDevice({ description, software, limits, missing }: DeviceFac
     line.title = missing;
     return;
   }
-  const note = software ? ', a software adapter: WebGPU without a GPU, so it is slow' : '';
+  const note = software
+    ? ', a software adapter: WebGPU without a GPU, slower than the CPU may be by itself'
+    : '';
   line.textContent = `${description.replace(/^webgpu: /, 'WebGPU on ')}${note}`;
   if (limits)
     line.title = `Buffers up to ${formatBytes(limits.buffer)}, bindings up to ${formatBytes(limits.binding)}`;

@@ -1,5 +1,5 @@
 /** `y = W·x + b` for one vector after another, with weights that stay: in plain loops, or by SIMD in WebAssembly. */
-import { product } from './product.js';
+import { addPlainProduct } from './plain-product.js';
 import { mapProgram } from './simd/map-program.js';
 import type { RealArray } from './storage.js';
 
@@ -22,7 +22,8 @@ export const plainMaps: CreateAffineMaps = (all) =>
   all.map(({ weight, bias }) => {
     const y = new Float64Array(bias.length);
     return (x) => {
-      product(y, x, weight, 1, y.length, x.length, bias);
+      y.set(bias);
+      addPlainProduct(y, x, weight, 1, y.length, x.length);
       return y;
     };
   });
