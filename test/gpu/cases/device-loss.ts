@@ -18,12 +18,12 @@ import type { RecoveredSteps } from '../../../src/train/recovery.js';
 import { Model } from '../../../src/train/model.js';
 import { ExponentialMovingAverage } from '../../../src/train/moving-average.js';
 import { Trainer, type Batch } from '../../../src/train/trainer.js';
-import type { CaseContext, GpuCase } from '../case.js';
-import { randomArray } from '../compare-executors.js';
-import { LosingGpu } from '../losing-gpu.js';
-import { check, checkSame } from '../check.js';
 import { expectClose } from '../../support/compare.js';
 import { TOLERANCES } from '../../support/tolerances.js';
+import type { CaseContext, GpuCase } from '../case.js';
+import { check, checkSame } from '../check.js';
+import { randomArray } from '../compare-executors.js';
+import { LosingGpu } from '../losing-gpu.js';
 
 function checkBytes(actual: Uint8Array, expected: Uint8Array, what: string): void {
   check(
@@ -43,13 +43,13 @@ async function lossOf(work: () => unknown): Promise<DeviceLostError> {
   throw new Error('nothing was thrown');
 }
 
-/** An executor on devices that can be lost, with a snapshot after every step, or after the first only. */
 /** Destroys a device, and waits until that is known: Firefox tells after some 100 ms. */
 async function destroyed(device: GPUDevice): Promise<void> {
   device.destroy();
   await device.lost;
 }
 
+/** An executor on devices that can be lost, with a snapshot after every step, or after the first only. */
 async function openLosing({ open, gpu }: CaseContext, { attempts = 100, snapshotPeriod = 0 } = {}) {
   const losing = new LosingGpu(gpu);
   const executor = await open({ gpu: losing.gpu, recovery: { attempts, delay: 0, snapshotPeriod } });
@@ -286,11 +286,11 @@ async function loseInParts(
 export const cases: readonly GpuCase[] = [
   {
     name: 'carried states, averages of weights and accumulated gradients are the same wherever the device is lost',
-    run: (context) => loseInParts(context, fitCarried, 3),
+    run: (context) => loseInParts(context, fitCarried, 2),
   },
   {
     name: 'a training that diverges ends the same wherever its device is lost, with the good weights',
-    run: (context) => loseInParts(context, diverge, 4),
+    run: (context) => loseInParts(context, diverge, 3),
   },
   {
     name: 'steps by hand with a carried state, averages and accumulated gradients go on to the same bits',
