@@ -57,12 +57,13 @@ export abstract class Optimizer {
 
   /**
    * Sets `learningRate` for an update, counted from 1; who runs steps calls it before each.
-   * @param rate used for this update instead of the optimizer's own rate or schedule
+   * @param rate used for this update alone: the optimizer's own rate or schedule stays as it is
+   * @returns the rate of this update
    */
-  prepare(update: number, rate?: LearningRate): void {
-    if (rate !== undefined) this.#learningRate = learningRateAt(this.name, rate, update);
-    else if (typeof this.#rate !== 'number')
-      this.#learningRate = learningRateAt(this.name, this.#rate, update);
+  prepare(update: number, rate?: LearningRate): number {
+    if (rate !== undefined) return learningRateAt(this.name, rate, update);
+    if (typeof this.#rate !== 'number') this.#learningRate = learningRateAt(this.name, this.#rate, update);
+    return this.#learningRate;
   }
 
   /** Sets the rate of the next step, and keeps the schedule if there is one: what a checkpoint does. */

@@ -64,8 +64,8 @@ export interface FitOptions {
    */
   readonly optimizer?: Optimizer;
   /**
-   * Instead of the optimizer's own: a number, a function of the step counted from 1, or a schedule that
-   * follows the validation loss, such as `ReduceOnPlateau`.
+   * In this call, instead of the optimizer's own: a number, a function of the step counted from 1, or a schedule
+   * that follows the validation loss, such as `ReduceOnPlateau`.
    */
   readonly learningRate?: LearningRate;
   /** Gradients are scaled down to this global norm; 0 for no clipping. Default 5. */
@@ -283,7 +283,6 @@ export class CharacterModel {
       });
     }
     const loop = this.#trainingFor(options.optimizer);
-    if (typeof learningRate === 'number') loop.optimizer.learningRate = learningRate;
     loop.trainer.clipNorm = clipNorm;
     loop.trainer.clipValue = clipValue;
     this.#fitting = true;
@@ -293,7 +292,7 @@ export class CharacterModel {
         validation,
         steps,
         validateEvery,
-        learningRate: typeof learningRate === 'number' ? null : (learningRate ?? null),
+        learningRate: learningRate ?? null,
         onProgress: onProgress ?? null,
         stopOnNaN,
         onRecovered: onRecovered ?? null,

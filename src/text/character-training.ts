@@ -225,8 +225,8 @@ export class CharacterTraining {
       const loss = await log.timed(() => this.#validate(work));
       recovery.check();
       if (loss === null) return null;
-      const schedule = isAdaptive(work.learningRate) ? work.learningRate : this.optimizer.adaptiveSchedule;
-      if (Number.isFinite(loss)) schedule?.observe(loss);
+      const rate = work.learningRate ?? this.optimizer.adaptiveSchedule;
+      if (Number.isFinite(loss) && isAdaptive(rate)) rate.observe(loss);
       position.validated = step;
       return loss;
     };

@@ -170,9 +170,14 @@ export class Recovery {
     this.#nextAt = now + (snapshotPeriod && Math.max(snapshotPeriod, (now - began) / SHARE));
   }
 
-  /** The rates of a step: the present ones, or where it was made before, those it had then. */
-  ratesOf(step: number): Rates {
-    const { rates, executor } = this.#host;
+  /**
+   * The rates of a step: the present ones, or where it was made before, those it had then.
+   * @param learningRate that of this step
+   */
+  ratesOf(step: number, learningRate: number): Rates {
+    const { executor } = this.#host;
+    const [, ...clips] = this.#host.rates;
+    const rates: Rates = [learningRate, ...clips];
     if (!this.#companion || executor.snapshotPeriod === undefined) return rates;
     const before = this.#rates.get(step) ?? rates;
     this.#rates.set(step, before);

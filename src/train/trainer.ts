@@ -305,10 +305,10 @@ export class Trainer {
       this.#checkAlive();
       this.#checkWeightsInPlace('trained');
       await recovery.begin();
-      this.optimizer.prepare(Math.ceil(step / this.accumulate), options.learningRate);
+      const rate = this.optimizer.prepare(Math.ceil(step / this.accumulate), options.learningRate);
       const keeps = recovery.due && !recovery.accompanied;
       const flush = keeps || options.flush === true;
-      const feeds = this.#feeds(batch, key, step);
+      const feeds = this.#feeds(batch, key, step, rate);
       const { arrival } = await this.#pacer.run(plan, feeds, step, { ...options, flush });
       this.#steps = step;
       if (updates) await this.#average?.update();
@@ -587,7 +587,8 @@ export class Trainer {
     return JSON.stringify(inputs);
   }
 
-  #feeds(batch: Batch, key: Key, step: number): Feeds {
+  /** @param rate the learning rate, where there is an update */
+  #feeds(batch: Batch, key: Key, step: number, rate = 0): Feeds {
     const feeds: Record<string, Feed> = {};
     for (const [name, { data }] of Object.entries(batch)) feeds[name] = data;
     if (this.#seeded.has(idOf(key))) {
@@ -595,7 +596,7 @@ export class Trainer {
       feeds['dropoutSeed'] = threefry2x32(words, [step, 0])[0] | 0;
     }
     if (key.mode !== 'update') return feeds;
-    const [learningRate, clipNorm, clipValue] = this.recovery.ratesOf(step);
+    const [learningRate, clipNorm, clipValue] = this.recovery.ratesOf(step, rate);
     return { ...feeds, learningRate, clipNorm, clipValue };
   }
 

@@ -167,14 +167,14 @@ describe('an optimizer with a schedule', () => {
   it('takes its rate for each update, or the one it is given', () => {
     const optimizer = new Adam({ learningRate: (step) => 1 / step });
     expect(optimizer.learningRate).toBe(1);
-    optimizer.prepare(4);
+    expect(optimizer.prepare(4)).toBe(0.25);
     expect(optimizer.learningRate).toBe(0.25);
-    optimizer.prepare(5, 0.7);
-    expect(optimizer.learningRate).toBe(0.7);
-    optimizer.prepare(8);
-    expect(optimizer.learningRate).toBe(0.125);
+    expect(optimizer.prepare(5, 0.7)).toBe(0.7);
+    expect(optimizer.learningRate).toBe(0.25);
+    expect(optimizer.prepare(8)).toBe(0.125);
     optimizer.learningRate = 0.5;
-    optimizer.prepare(9);
+    expect(optimizer.prepare(9, (update) => update)).toBe(9);
+    expect(optimizer.prepare(10)).toBe(0.5);
     expect(optimizer.learningRate).toBe(0.5);
   });
   it('knows whether its schedule follows measurements', () => {

@@ -14,6 +14,7 @@ import {
 import { Graph } from '../../../src/graph/graph.js';
 import { parseSafetensors, writeSafetensors } from '../../../src/io/safetensors.js';
 import { Adam } from '../../../src/optim/adam.js';
+import { ReduceOnPlateau } from '../../../src/optim/schedules.js';
 import {
   CharacterModel,
   type CharacterModelOptions,
@@ -162,7 +163,7 @@ describe('CharacterModel.fit', () => {
   });
 
   it('lets the learning rate follow a schedule', async () => {
-    const optimizer = new Adam();
+    const optimizer = new Adam({ learningRate: 0.03 });
     const asked: number[] = [];
     const learningRate = (step: number): number => {
       asked.push(step);
@@ -170,7 +171,22 @@ describe('CharacterModel.fit', () => {
     };
     await createModel().fit(TEXT, { ...SHORT, optimizer, learningRate });
     expect(asked).toEqual([1, 2, 3, 4, 5, 6]);
-    expect(optimizer.learningRate).toBe(0.1 / 6);
+    expect(optimizer.learningRate).toBe(0.03);
+  });
+
+  it('takes the learning rate of a call for that call alone', async () => {
+    const model = createModel();
+    const plateau = new ReduceOnPlateau({ initial: 0.02, factor: 0.5, patience: 0, threshold: 0.5 });
+    const optimizer = new Adam({ learningRate: plateau });
+    const validated = { ...SHORT, validationFraction: 0.25, validateEvery: 2, optimizer };
+    await model.fit(TEXT, { ...validated, learningRate: 0 });
+    expect(optimizer.adaptiveSchedule).toBe(plateau);
+    // A schedule is not told how training went at a rate that was not its own.
+    expect(plateau.rateAt(1)).toBe(0.02);
+    const before = await model.save();
+    await model.fit(TEXT, validated);
+    expect(plateau.rateAt(1)).toBeLessThan(0.02);
+    expect(await model.save()).not.toEqual(before);
   });
 
   it('stops at a step boundary when its signal asks, with weights intact', async () => {

@@ -222,6 +222,16 @@ describe('Trainer.step', () => {
     expect(probe.compiled).toBe(1);
   });
 
+  it('takes the learning rate of a step for that step alone', async () => {
+    const probe = new Probe();
+    const trainer = createTrainer({ executor: probe.executor });
+    for (const learningRate of [undefined, 0, undefined, (step: number) => step / 8, undefined]) {
+      await trainer.step(batch(), learningRate === undefined ? {} : { learningRate });
+    }
+    expect(probe.runs.map(({ feeds }) => feeds['learningRate'])).toEqual([0.05, 0, 0.05, 0.5, 0.05]);
+    expect(trainer.optimizer.learningRate).toBe(0.05);
+  });
+
   it('gives outputs that the recording names', async () => {
     const layer = new Linear({ inputSize: 2, outputSize: 1 });
     const trainer = createTrainer({
