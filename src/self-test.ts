@@ -26,7 +26,8 @@ export async function selfTest(options: SelfTestOptions = {}): Promise<SelfTestR
       import('./gpu/self-test/self-test.js'),
     ]),
   );
-  const executor = options.executor ?? (await GpuExecutor.create(options));
+  const { executor: given, operations, thorough, signal, onProgress, ...device } = options;
+  const executor = given ?? (await GpuExecutor.create(device));
   if (!(executor instanceof GpuExecutor)) {
     throw new ArgumentError({
       culprit: 'selfTest',
@@ -36,9 +37,9 @@ export async function selfTest(options: SelfTestOptions = {}): Promise<SelfTestR
   }
   const reference = new CpuExecutor({ precision: 'float64' });
   try {
-    return await runSelfTest(executor, reference, options);
+    return await runSelfTest(executor, reference, { operations, thorough, signal, onProgress });
   } finally {
     reference.dispose();
-    if (!options.executor) executor.dispose();
+    if (!given) executor.dispose();
   }
 }

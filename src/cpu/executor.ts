@@ -1,6 +1,6 @@
 /** The CPU executor: keeps variables on the host and runs graphs node by node, at once, in this thread. */
 import { ArgumentError, DisposedError, guardMemory, ShapeError } from '../graph/errors.js';
-import { HISTORY_CAPACITY } from '../graph/executor.js';
+import { checkRunOptions, HISTORY_CAPACITY } from '../graph/executor.js';
 import type {
   Executor,
   Feed,
@@ -215,6 +215,7 @@ class CpuPlan implements Plan {
 
   run(feeds: Feeds = {}, options: RunOptions = {}): Promise<RunResult> {
     this.#alive();
+    checkRunOptions(this.#culprit, options);
     const environment = guardMemory(this.#culprit, () => this.#feed(feeds));
     const { read = [], history = false } = options;
     for (const name of read) {

@@ -2,7 +2,7 @@
 import { DeviceError, DeviceLostError, guardMemory, RnnError } from '../graph/errors.js';
 import type { Executor, MemoryUsage } from '../graph/executor.js';
 import type { Graph } from '../graph/graph.js';
-import { checkChoice, checkNumber } from '../graph/options.js';
+import { checkChoice, checkFlag, checkNumber, checkOptions } from '../graph/options.js';
 import type { HostArray, Variable } from '../graph/value.js';
 import { toDeviceArray, type DeviceArray } from './device-array.js';
 import type { DeviceLike } from './device-types.js';
@@ -19,6 +19,19 @@ import { DeviceSession } from './session.js';
 import { sameOrder, type TuningReport } from './tuning/tuner.js';
 
 const TUNING_MODES: readonly TuningMode[] = ['off', 'background', 'first'];
+const OPTIONS: readonly (keyof DeviceOptions)[] = [
+  'device',
+  'adapter',
+  'gpu',
+  'recomputeAbove',
+  'timestamps',
+  'tuning',
+  'tuningStore',
+  'tuningBudget',
+  'recovery',
+  'weightPrecision',
+  'powerPreference',
+];
 const PRECISIONS: readonly WeightPrecision[] = ['float32', 'float16'];
 
 /** Options of {@link GpuExecutor.compile}. */
@@ -66,10 +79,14 @@ export class GpuExecutor implements Executor {
    * out of range
    */
   static async create(options: DeviceOptions = {}): Promise<GpuExecutor> {
-    checkChoice('GpuExecutor.create', 'tuning', options.tuning ?? 'off', TUNING_MODES);
-    checkChoice('GpuExecutor.create', 'weightPrecision', options.weightPrecision ?? 'float32', PRECISIONS);
-    checkNumber('GpuExecutor.create', 'tuningBudget', options.tuningBudget ?? 0, { min: 0 });
-    checkRecovery('GpuExecutor.create', options.recovery ?? {}, ['snapshotPeriod']);
+    const culprit = 'GpuExecutor.create';
+    checkOptions(culprit, options, OPTIONS);
+    checkChoice(culprit, 'tuning', options.tuning ?? 'off', TUNING_MODES);
+    checkChoice(culprit, 'weightPrecision', options.weightPrecision ?? 'float32', PRECISIONS);
+    checkNumber(culprit, 'tuningBudget', options.tuningBudget ?? 0, { min: 0 });
+    checkNumber(culprit, 'recomputeAbove', options.recomputeAbove ?? 0, { min: 0 });
+    checkFlag(culprit, 'timestamps', options.timestamps ?? false);
+    checkRecovery(culprit, options.recovery ?? {}, ['snapshotPeriod']);
     return new GpuExecutor(await openFirstDevice(options), options);
   }
 

@@ -1,6 +1,6 @@
 /** A lowered graph made ready on a device: replaying it writes the inputs, encodes the list and submits it. */
 import { ArgumentError, DeviceLostError, DisposedError, RnnError, ShapeError } from '../graph/errors.js';
-import { HISTORY_CAPACITY } from '../graph/executor.js';
+import { checkRunOptions, HISTORY_CAPACITY } from '../graph/executor.js';
 import type {
   Feed,
   Feeds,
@@ -151,6 +151,7 @@ export class GpuPlan implements Plan {
 
   #run(feeds: Feeds, options: RunOptions): Promise<RunResult> {
     this.#checkUsable();
+    checkRunOptions(`plan "${this.#program.name}"`, options);
     this.#host.checkKnown(this.#read);
     this.#succeed();
     const { device, variables } = this.#host;

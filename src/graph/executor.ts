@@ -1,6 +1,7 @@
 /** Who runs a graph: the small interface that the CPU reference and the GPU each implement. */
 import { ArgumentError, DisposedError } from './errors.js';
 import type { Graph } from './graph.js';
+import { checkFlag, checkOptions, show } from './options.js';
 import type { HostArray, Variable } from './value.js';
 
 /** A GPU buffer of the application's own, by structure, so that these types need no WebGPU types. */
@@ -102,6 +103,19 @@ export interface Executor {
   memory(): MemoryUsage;
   /** Frees everything; plans and variables of this executor are gone. */
   dispose(): void;
+}
+
+/** Throws unless these are options of a call that reads outputs: `known` ones, and `read` a list. */
+export function checkRunOptions(
+  culprit: string,
+  options: RunOptions,
+  known: readonly string[] = ['read', 'history'],
+): void {
+  checkOptions(culprit, options, known);
+  const { read = [], history = false } = options;
+  checkFlag(culprit, 'history', history);
+  if (Array.isArray(read)) return;
+  throw new ArgumentError({ culprit, problem: `read is ${show(read)}`, remedy: 'pass an array of names' });
 }
 
 /** Throws unless this is an executor that has not been disposed. */

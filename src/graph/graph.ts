@@ -1,7 +1,7 @@
 /** Recording: calling operations on values appends nodes to a graph; nothing is computed yet. */
 import { ArgumentError, ShapeError } from './errors.js';
 import type { Operation } from './operation.js';
-import { checkChoice, show } from './options.js';
+import { checkChoice, checkFlag, checkOptions, show } from './options.js';
 import { checkShape, formatShape, sameShape, type Shape } from './shape.js';
 import { DTYPES, Value, type DType, type Node, type Source, type ValueSpec, type Variable } from './value.js';
 
@@ -134,6 +134,9 @@ export class Graph {
    */
   output(name: string, value: Value, options: { readonly history?: boolean } = {}): void {
     const culprit = `graph "${this.name}", output "${name}"`;
+    checkOptions(culprit, options, ['history']);
+    const { history = false } = options;
+    checkFlag(culprit, 'history', history);
     this.#own(culprit, value);
     if (this.#outputs.has(name)) {
       throw new ArgumentError({ culprit, problem: 'is declared twice', remedy: 'give each its own name' });
@@ -145,7 +148,6 @@ export class Graph {
         remedy: 'name another output of that operation',
       });
     }
-    const history = options.history ?? false;
     if (history && (value.size !== 1 || value.dtype !== 'float32')) {
       throw new ShapeError({
         culprit,

@@ -132,6 +132,7 @@ export abstract class RecurrentLayer<State extends object> extends Module {
     sequences: SequenceOptions = {},
   ): RecurrentResult<State> {
     this.#checkInput(x);
+    checkOptions(`${this.culprit}, forward`, sequences, ['lengths', 'mask']);
     const { batchFirst, returnSequences, stateful } = this.#config;
     const { graph } = x;
     let sequence = batchFirst ? transpose(x, [1, 0, 2]) : x;

@@ -1,8 +1,15 @@
 /** `Trainer`: an executor, parameters, an optimizer and a recording of the loss, run step by step. */
 import { ArgumentError, DisposedError, ShapeError } from '../graph/errors.js';
-import { checkExecutor, type Executor, type Feed, type Feeds, type Plan } from '../graph/executor.js';
+import {
+  checkExecutor,
+  checkRunOptions,
+  type Executor,
+  type Feed,
+  type Feeds,
+  type Plan,
+} from '../graph/executor.js';
 import type { Graph } from '../graph/graph.js';
-import { checkNumber, checkOptions, checkWhole, nameOf, show } from '../graph/options.js';
+import { checkFlag, checkNumber, checkOptions, checkWhole, nameOf, show } from '../graph/options.js';
 import { PlanCache } from '../graph/plan-cache.js';
 import { formatShape, sizeOf, type Shape } from '../graph/shape.js';
 import { Value, type DType, type HostArray, type Variable } from '../graph/value.js';
@@ -273,7 +280,11 @@ export class Trainer {
     inputs: Readonly<Record<string, BatchSpec>>,
     options: { readonly training?: boolean } = {},
   ): Promise<Plan> {
-    const mode = (options.training ?? true) ? 'update' : 'evaluate';
+    const culprit = `${this.#name}, plan`;
+    checkOptions(culprit, options, ['training']);
+    const { training = true } = options;
+    checkFlag(culprit, 'training', training);
+    const mode = training ? 'update' : 'evaluate';
     return this.#plans.get({ mode, inputs: this.#describe(inputs) });
   }
 
@@ -295,6 +306,8 @@ export class Trainer {
 
   async #step(batch: Batch, options: StepOptions): Promise<StepResult> {
     const { recovery } = this;
+    checkRunOptions(`${this.#name}, step`, options, ['read', 'flush', 'learningRate']);
+    checkFlag(`${this.#name}, step`, 'flush', options.flush ?? false);
     const inputs = this.#describe(batch);
     const { step, arrival } = await this.#enqueue(async () => {
       recovery.check();
@@ -351,6 +364,7 @@ export class Trainer {
   }
 
   async #evaluate(batch: Batch, options: { readonly read?: readonly string[] }): Promise<EvaluationResult> {
+    checkRunOptions(`${this.#name}, evaluate`, options, ['read']);
     const key: Key = { mode: 'evaluate', inputs: this.#describe(batch) };
     const read = [...new Set(['loss', ...(options.read ?? [])])];
     const { arrival } = await this.#enqueue(async () => {

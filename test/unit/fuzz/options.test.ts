@@ -1,6 +1,6 @@
 /** Every public constructor and call with options refuses what is no option, by an error of the library's own, at once. */
 import { inspect } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   activityPenalty,
   Adadelta,
@@ -21,6 +21,7 @@ import {
   ExponentialMovingAverage,
   exponentialSchedule,
   ForwardContext,
+  GpuExecutor,
   Graph,
   GRU,
   GRUCell,
@@ -44,15 +45,18 @@ import {
   Sequential,
   sequentialSchedule,
   SGD,
+  square,
   stepSchedule,
   topKAccuracy,
   Trainer,
   Variable,
   warmupSchedule,
   weightPenalty,
+  type DeviceLike,
   type Executor,
 } from '../../../src/index.js';
 import { loadTextGenerator } from '../../../src/inference.js';
+import { SimulatedDevice, WEBGPU_CONSTANTS } from '../../support/simulated-device.js';
 import { hostileValues, Trap, trapped } from '../../fuzz/hostile.js';
 
 type Options = Readonly<Record<string, unknown>>;
@@ -67,6 +71,12 @@ interface Case {
   /** Whether the options are arguments by themselves. */
   readonly positional?: true;
 }
+
+beforeAll(() => {
+  for (const [name, value] of Object.entries(WEBGPU_CONSTANTS)) vi.stubGlobal(name, value);
+});
+
+afterAll(() => vi.unstubAllGlobals());
 
 const executor: Executor = new CpuExecutor();
 const layer = { inputSize: 2, hiddenSize: 3, numLayers: 2, bias: true, dropout: 0.1, name: 'x', seed: 1 };
@@ -98,7 +108,16 @@ const sizes = {
   numLayers: 1,
   dropout: 0,
 };
-const LOOSE = ['learningRate', 'groups', 'betas', 'zoneout', 'weightInit', 'recurrentInit', 'biasInit'];
+const LOOSE = [
+  'read',
+  'learningRate',
+  'groups',
+  'betas',
+  'zoneout',
+  'weightInit',
+  'recurrentInit',
+  'biasInit',
+];
 const scores = { shape: [2, 1, 3], data: new Float32Array(6) };
 const text = 'to be or not to be, that is the question';
 
@@ -109,6 +128,15 @@ const data = {
   x: { shape: [2, 1], data: new Float32Array(2) },
   y: { shape: [2, 1], data: new Float32Array(2) },
 };
+const trained = network();
+const trainer = new Trainer({
+  executor,
+  parameters: trained,
+  optimizer: new SGD({ learningRate: 0.1 }),
+  record: (_, { x, y }) => meanSquaredError(trained.forward(x!), y!),
+});
+const squares = new Graph('squares');
+squares.output('y', square(squares.scalar('x')), { history: true });
 const characters = CharacterModel.create({ executor, text, ...sizes, cell: 'rnn', nonlinearity: 'tanh' });
 
 const CASES: Readonly<Record<string, Case>> = {
@@ -367,6 +395,43 @@ const CASES: Readonly<Record<string, Case>> = {
     },
     loose: ['record'],
   },
+  'Trainer.step': {
+    call: (o) => trainer.step(data, o),
+    good: { read: ['loss'], flush: true, learningRate: 0.1 },
+  },
+  'Trainer.evaluate': { call: (o) => trainer.evaluate(data, o), good: { read: ['loss'] } },
+  'Trainer.plan': { call: (o) => trainer.plan(data, o), good: { training: false } },
+  'Plan.run': {
+    call: async (o) => (await executor.compile(squares)).run({ x: 2 }, o),
+    good: { read: ['y'], history: true },
+  },
+  'Graph.output': {
+    call: (o) => {
+      const graph = new Graph();
+      graph.output('y', graph.scalar('x'), o);
+    },
+    good: { history: true },
+  },
+  'LSTM.forward, sequences': {
+    call: (o) => {
+      const x = new Graph().input('x', [4, 2, 2]);
+      new LSTM({ inputSize: 2, hiddenSize: 3, seed: 1 }).forward(x, undefined, undefined, o);
+    },
+    good: {},
+  },
+  'GpuExecutor.create': {
+    call: async (o: object) =>
+      (await GpuExecutor.create({ device: new SimulatedDevice() as unknown as DeviceLike, ...o })).dispose(),
+    good: {
+      recomputeAbove: 1,
+      timestamps: true,
+      tuning: 'off',
+      tuningBudget: 1,
+      recovery: {},
+      weightPrecision: 'float16',
+    },
+    loose: ['recovery'],
+  },
   ExponentialMovingAverage: {
     call: (o) => new ExponentialMovingAverage(o),
     good: { executor, parameters: network(), decay: 0.9 },
@@ -460,6 +525,12 @@ describe.each(Object.entries(CASES))('%s', (name, one) => {
   });
 
   it('refuses an option that it does not know, and passes on what a getter throws', async () => {
+    if (!positional && name !== 'ModuleDict' && name !== 'Model.fit, data') {
+      expect(await thrownBy(one, { ...good, misspelt: 1 })).toMatchObject({
+        name: 'ArgumentError',
+        message: expect.stringContaining('there is no option "misspelt"') as string,
+      });
+    }
     const known = Object.keys(good)[0]!;
     const trap = Object.defineProperty({ ...good }, known, {
       enumerable: true,
