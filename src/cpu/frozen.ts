@@ -1,11 +1,12 @@
-/** A trained network, token by token, in plain loops: what small models are quickest with. */
+/** A trained network, token by token, on the CPU: what small models are quickest with. */
+import { DisposedError } from '../graph/errors.js';
 import type { FrozenNetwork, FrozenReader, FrozenRunner, FrozenState } from '../graph/frozen.js';
 import { plainMaps, type AffineMap, type CreateAffineMaps } from './affine-map.js';
 import type { RealArray } from './storage.js';
 
 /** Milliseconds of work after which timers and events are let through. */
 const BREATHE_AFTER_MS = 20;
-/** Numbers of first products that are kept: 16 MiB. */
+/** Numbers of first products that are kept: 8 MiB, or 16 in float64. */
 const MOST_KEPT = 2 ** 21;
 
 /** The states of one layer. */
@@ -20,16 +21,23 @@ interface LayerMaps {
   readonly hh: AffineMap;
 }
 
+/** What is left of a network when its products hold the weights. */
+interface Parts extends Pick<
+  FrozenNetwork,
+  'cell' | 'nonlinearity' | 'hiddenSize' | 'embeddingSize' | 'embedding'
+> {
+  readonly layers: readonly LayerMaps[];
+  readonly output: AffineMap;
+}
+
 /** Runs on the CPU. Equations and layouts are PyTorch's. */
 export class CpuFrozenRunner implements FrozenRunner {
   readonly description = 'cpu';
-  readonly network: FrozenNetwork;
-  readonly layers: readonly LayerMaps[];
-  readonly output: AffineMap;
   readonly #firstProducts = new Map<number, RealArray>();
+  #parts: Parts | null;
 
   constructor(network: FrozenNetwork, createMaps: CreateAffineMaps = plainMaps) {
-    this.network = network;
+    const { cell, nonlinearity, hiddenSize, embeddingSize, embedding } = network;
     const [output, ...products] = createMaps([
       { weight: network.outputWeight, bias: network.outputBias },
       ...network.layers.flatMap(({ weightIh, weightHh, biasIh, biasHh }) => [
@@ -37,8 +45,14 @@ export class CpuFrozenRunner implements FrozenRunner {
         { weight: weightHh, bias: biasHh },
       ]),
     ]);
-    this.output = output!;
-    this.layers = network.layers.map((_, l) => ({ ih: products[2 * l]!, hh: products[2 * l + 1]! }));
+    const layers = network.layers.map((_, l) => ({ ih: products[2 * l]!, hh: products[2 * l + 1]! }));
+    this.#parts = { cell, nonlinearity, hiddenSize, embeddingSize, embedding, layers, output: output! };
+  }
+
+  /** @throws DisposedError */
+  get parts(): Parts {
+    if (this.#parts) return this.#parts;
+    throw new DisposedError({ culprit: 'inference', problem: 'was disposed', remedy: 'load it again' });
   }
 
   start(states: readonly FrozenState[] = []): FrozenReader {
@@ -47,15 +61,16 @@ export class CpuFrozenRunner implements FrozenRunner {
 
   /** What the first layer adds for a token, whatever came before it: few tokens make up most of a text. */
   firstProduct(token: number): RealArray {
+    const { layers, embedding, embeddingSize: E } = this.parts;
     const known = this.#firstProducts.get(token);
     if (known) return known;
-    const { embedding, embeddingSize: E } = this.network;
-    const result = this.layers[0]!.ih(embedding.subarray(token * E, (token + 1) * E)).slice();
+    const result = layers[0]!.ih(embedding.subarray(token * E, (token + 1) * E)).slice();
     if ((this.#firstProducts.size + 1) * result.length <= MOST_KEPT) this.#firstProducts.set(token, result);
     return result;
   }
 
   dispose(): void {
+    this.#parts = null;
     this.#firstProducts.clear();
   }
 }
@@ -66,18 +81,18 @@ class CpuReader implements FrozenReader {
   #lastBreath = performance.now();
 
   constructor(runner: CpuFrozenRunner, states: readonly FrozenState[]) {
-    const { layers, hiddenSize: H } = runner.network;
+    const { layers, hiddenSize: H } = runner.parts;
     this.#runner = runner;
     const begin = (state?: Float32Array): Float64Array => Float64Array.from(state ?? new Float64Array(H));
     this.#states = layers.map((_, i) => ({ h: begin(states[i]?.h), c: begin(states[i]?.c) }));
   }
 
   advance(token: number): void {
-    const { network, layers } = this.#runner;
+    const { parts } = this.#runner;
     let x: RealArray | null = null;
-    for (const [index, { ih, hh }] of layers.entries()) {
+    for (const [index, { ih, hh }] of parts.layers.entries()) {
       const state = this.#states[index]!;
-      step(network, x ? ih(x) : this.#runner.firstProduct(token), hh(state.h), state);
+      step(parts, x ? ih(x) : this.#runner.firstProduct(token), hh(state.h), state);
       x = state.h;
     }
   }
@@ -85,7 +100,7 @@ class CpuReader implements FrozenReader {
   async predict(token: number): Promise<ArrayLike<number>> {
     this.advance(token);
     if (performance.now() - this.#lastBreath > BREATHE_AFTER_MS) await this.synchronize();
-    return this.#runner.output(this.#states.at(-1)!.h).slice();
+    return this.#runner.parts.output(this.#states.at(-1)!.h).slice();
   }
 
   /** Work is done when a call returns; this lets timers and events through. */
@@ -101,7 +116,7 @@ class CpuReader implements FrozenReader {
 
 /** One layer goes on by one position; `a` and `b` are the products with its input and its hidden state. */
 function step(
-  { cell, nonlinearity, hiddenSize: H }: FrozenNetwork,
+  { cell, nonlinearity, hiddenSize: H }: Parts,
   a: RealArray,
   b: RealArray,
   { h, c }: LayerState,

@@ -57,9 +57,9 @@ export class GpuFrozenRunner implements FrozenRunner {
     return this.#home!.opened.software;
   }
 
-  start(): FrozenReader {
+  start(states: readonly FrozenState[] = []): FrozenReader {
     this.checkAlive();
-    return new GpuReader(this);
+    return new GpuReader(this, states);
   }
 
   dispose(): void {
@@ -147,13 +147,14 @@ class GpuReader implements FrozenReader {
   #place: Place | null = null;
   /** What reads where there is no device any more. */
   #other: FrozenReader | null = null;
-  /** After all that was read and waited for; zeros at first. */
-  #states: readonly FrozenState[] = [];
+  /** After all that was read and waited for; zeros where there is none. */
+  #states: readonly FrozenState[];
   /** What was asked to be read since. */
   #tokens: number[] = [];
 
-  constructor(runner: GpuFrozenRunner) {
+  constructor(runner: GpuFrozenRunner, states: readonly FrozenState[]) {
     this.#runner = runner;
+    this.#states = states;
   }
 
   advance(token: number): void {

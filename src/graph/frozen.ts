@@ -46,7 +46,7 @@ export interface FrozenRunner {
   dispose(): void;
 }
 
-/** Reads token after token. */
+/** Reads token after token. One call waits for the one before. */
 export interface FrozenReader {
   /** Reads one token, at the latest when something waits for it. */
   advance(token: number): void;

@@ -31,9 +31,17 @@ export function textTuningStore(
   write: (text: string) => Promise<void>,
 ): TuningStore {
   const load = async (): Promise<Record<string, string>> => parseTexts(await read());
+  let last: Promise<unknown> = Promise.resolve();
   return {
     get: async (key) => (await load())[key] ?? null,
-    set: async (key, value) => write(`${JSON.stringify({ ...(await load()), [key]: value }, null, 2)}\n`),
+    set(key, value) {
+      // One after another: each writes all keys.
+      const written = last.then(async () =>
+        write(`${JSON.stringify({ ...(await load()), [key]: value }, null, 2)}\n`),
+      );
+      last = written.catch(() => undefined);
+      return written;
+    },
   };
 }
 
@@ -63,6 +71,8 @@ export function indexedDbTuningStore(name = 'webgpu-rnn'): TuningStore {
       request.onsuccess = () => resolve(request.result);
       request.onerror = () => reject(request.error ?? new Error(`database ${name} did not open`));
     });
+    // The next call may have more luck.
+    opened.catch(() => (opened = null));
     return opened;
   };
   const transact = async <T>(

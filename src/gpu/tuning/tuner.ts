@@ -50,6 +50,9 @@ const MOST_REPEATS = 256;
 /** Choices that touch more memory than this are not measured. */
 const MOST_BYTES = 2 ** 29;
 
+/** The last write to each store; two at once would lose what one of them adds. */
+const SAVING = new WeakMap<TuningStore, Promise<void>>();
+
 /** Before the names of what is left out, in the store. */
 const LEFT_OUT = 'left out ';
 
@@ -137,18 +140,21 @@ export class Tuner {
     undecided.sort((a, b) => work.get(b.id)! - work.get(a.id)!);
     let left = this.#options.budget;
     const news = new Map<string, string>();
-    for (const site of undecided) {
-      if (left <= 0 || canceled()) break;
-      this.#options.checkUsable();
-      if (trialBytes(standard, site.id) > MOST_BYTES) continue;
-      const { report, spent } = await this.#decideOne(lower, site, left);
-      left -= spent;
-      if (!report) continue;
-      this.#reports.push(report);
-      this.#known.set(site.id, report.chosen);
-      news.set(site.id, report.chosen);
+    try {
+      for (const site of undecided) {
+        if (left <= 0 || canceled()) break;
+        this.#options.checkUsable();
+        if (trialBytes(standard, site.id) > MOST_BYTES) continue;
+        const { report, spent } = await this.#decideOne(lower, site, left);
+        left -= spent;
+        if (!report) continue;
+        this.#reports.push(report);
+        this.#known.set(site.id, report.chosen);
+        news.set(site.id, report.chosen);
+      }
+    } finally {
+      if (news.size > 0) await this.#save(news);
     }
-    if (news.size > 0) await this.#save(news);
   }
 
   /** Null where the variants leave nothing to compare, or the budget ended before any of them had its turn. */
@@ -256,14 +262,16 @@ export class Tuner {
   async #save(news: ReadonlyMap<string, string>): Promise<void> {
     const { store } = this.#options;
     if (!store) return;
-    try {
+    const add = async (): Promise<void> => {
       // Another tab may have found something meanwhile.
       const key = await this.#key();
       const before = parseTexts((await store.get(key)) ?? '');
       await store.set(key, JSON.stringify({ ...before, ...Object.fromEntries(news) }));
-    } catch {
-      // Then the next session measures again.
-    }
+    };
+    // Where that fails, the next session measures again.
+    const saved = (SAVING.get(store) ?? Promise.resolve()).then(add).catch(() => undefined);
+    SAVING.set(store, saved);
+    await saved;
   }
 }
 

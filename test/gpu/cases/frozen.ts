@@ -7,6 +7,7 @@ import { expectClose } from '../../support/compare.js';
 import { roundToFloat16 } from '../../support/float16.js';
 import { TOLERANCES } from '../../support/tolerances.js';
 import type { GpuCase } from '../case.js';
+import { randomArray } from '../compare-executors.js';
 import { createFrozenNetwork, type FrozenSizes } from '../frozen-network.js';
 
 /** Reads some tokens, asking for the logits of some only. */
@@ -71,6 +72,18 @@ function reading(
 export const cases: readonly GpuCase[] = [
   ...KINDS.flatMap((kind) => SIZES.map((sizes) => reading(kind, sizes))),
   ...[KINDS[0], KINDS[1]].flatMap((kind) => SIZES.slice(2).map((sizes) => reading(kind, sizes, 'float16'))),
+  {
+    name: 'a reader begins with the states that it is given',
+    async run({ executor }) {
+      const [H, L] = [13, 2];
+      const network = createFrozenNetwork('lstm', 'tanh', { V: 9, E: 4, H, L });
+      const runner = await GpuFrozenRunner.create(network, { device: executor.device });
+      const states = [1, 2].map((l) => ({ h: randomArray(H, l), c: randomArray(H, 10 * l) }));
+      const wanted = await read(new CpuFrozenRunner(network).start(states), 9);
+      expectClose(await read(runner.start(states), 9), wanted, TOLERANCES.result, 'logits');
+      runner.dispose();
+    },
+  },
   {
     name: 'readers have states of their own, and begin with zeros',
     async run({ executor }) {

@@ -1,7 +1,7 @@
 /** What tuning may exchange, and the stores it remembers in. */
 import { describe, expect, test } from 'vitest';
-import { memoryTuningStore, textTuningStore } from '../../../src/gpu/tuning/store.js';
-import { sameOrder } from '../../../src/gpu/tuning/tuner.js';
+import { memoryTuningStore, textTuningStore, type TuningStore } from '../../../src/gpu/tuning/store.js';
+import { sameOrder, Tuner } from '../../../src/gpu/tuning/tuner.js';
 import type { ChoiceSite } from '../../../src/gpu/lower/choice.js';
 
 function site(id: string, chosen: string): ChoiceSite {
@@ -28,6 +28,40 @@ describe('a plan that has run', () => {
   });
 });
 
+describe('what is left out', () => {
+  const host = {} as ConstructorParameters<typeof Tuner>[0];
+  const tunerOn = (store: TuningStore): Tuner =>
+    new Tuner(host, { store, surroundings: 'here', budget: 0, checkUsable: () => undefined });
+
+  test('is remembered, all of it, also by two tuners at once', async () => {
+    const store = memoryTuningStore();
+    const [one, other] = [tunerOn(store), tunerOn(store)];
+    await Promise.all([
+      one.leaveOut(new Map([['a', 'wrong']])),
+      one.leaveOut(new Map([['b', 'wrong too']])),
+      other.leaveOut(new Map([['c', 'also']])),
+    ]);
+    const later = tunerOn(store);
+    await later.remembered();
+    expect([...later.leftOut.keys()].sort()).toEqual(['a', 'b', 'c']);
+  });
+
+  test('is remembered by a store that has failed before', async () => {
+    const kept = memoryTuningStore();
+    let full = true;
+    const store: TuningStore = {
+      get: (key) => kept.get(key),
+      set: (key, value) => (full ? Promise.reject(new Error('full')) : kept.set(key, value)),
+    };
+    await tunerOn(store).leaveOut(new Map([['a', 'wrong']]));
+    full = false;
+    await tunerOn(store).leaveOut(new Map([['b', 'wrong']]));
+    const later = tunerOn(store);
+    await later.remembered();
+    expect([...later.leftOut.keys()]).toEqual(['b']);
+  });
+});
+
 describe('stores', () => {
   test('memory gives what was set last', async () => {
     const store = memoryTuningStore();
@@ -47,8 +81,8 @@ describe('stores', () => {
           return Promise.resolve();
         },
       );
-    await open().set('a', '1');
-    await open().set('b', '{"x":"y"}');
+    const store = open();
+    await Promise.all([store.set('a', '1'), store.set('b', '{"x":"y"}')]);
     expect(await open().get('a')).toBe('1');
     expect(await open().get('b')).toBe('{"x":"y"}');
   });
