@@ -63,7 +63,66 @@ export type { TuningStore } from './gpu/tuning/store.js';
 export type { TuningReport } from './gpu/tuning/tuner.js';
 
 // Operations
-export * from './ops/index.js';
+export {
+  abs,
+  add,
+  broadcastTo,
+  concat,
+  correctTopK,
+  div,
+  drawTokens,
+  dropout,
+  embedding,
+  exp,
+  fill,
+  globalNorm,
+  gradients,
+  linear,
+  log,
+  logSoftmax,
+  matmul,
+  maximum,
+  mean,
+  minimum,
+  mul,
+  neg,
+  pad,
+  reciprocal,
+  recurrent,
+  relu,
+  reshape,
+  scan,
+  sequenceMask,
+  sigmoid,
+  slice,
+  softmax,
+  softplus,
+  sqrt,
+  square,
+  stack,
+  stopGradient,
+  sub,
+  sum,
+  sumTo,
+  tanh,
+  transpose,
+  vectorJacobian,
+} from './ops/index.js';
+export type {
+  ActivationName,
+  CellName,
+  Direction,
+  MatmulAttributes,
+  OptimizerRule,
+  RecurrentAttributes,
+  RecurrentInputs,
+  RecurrentParameters,
+  ReduceOptions,
+  Sampler,
+  ScanInputs,
+  ScanStep,
+  ScanStepResult,
+} from './ops/index.js';
 
 // Layers and losses
 export { GRUCell, LSTMCell, RNNCell } from './nn/cells.js';
@@ -86,6 +145,7 @@ export {
   huber,
   meanAbsoluteError,
   meanSquaredError,
+  nllLoss,
 } from './nn/losses.js';
 export type {
   BinaryCrossEntropyOptions,
@@ -93,6 +153,7 @@ export type {
   HuberOptions,
   PointwiseReduction,
 } from './nn/losses.js';
+export type { NllLossOptions, Reduction, SoftmaxCrossEntropyOptions } from './ops/softmax-cross-entropy.js';
 export { accuracy, binaryAccuracy, bitsPerCharacter, perplexity, topKAccuracy } from './nn/metrics.js';
 export type { AccuracyOptions, BinaryAccuracyOptions, TopKAccuracyOptions } from './nn/metrics.js';
 export { Module } from './nn/module.js';
