@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { createServer } from 'vite';
 
 const USAGE = `npm start                          serves the demo page on http://localhost:5173
-npm start -- --port N --host NAME  on another port or address; --open opens a browser
+npm start -- --port N --host NAME  on another port or address, --host alone on all; --open opens a browser
 npm start -- --headless …          runs the demo without a window; --headless --help lists its options
 `;
 
@@ -22,7 +22,10 @@ if (args.includes('--headless')) {
 function parseServeArgs() {
   try {
     const { values } = parseArgs({
-      args,
+      // Alone, it means what Vite says when it starts.
+      args: args.map((arg, i) =>
+        arg === '--host' && /^(--|$)/.test(args[i + 1] ?? '') ? '--host=0.0.0.0' : arg,
+      ),
       options: {
         port: { type: 'string' },
         host: { type: 'string' },
