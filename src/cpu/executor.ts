@@ -275,7 +275,8 @@ class CpuPlan implements Plan {
     this.#onDispose();
   }
 
-  async #run(environment: Environment, read: readonly string[], wantsHistory: boolean): Promise<RunResult> {
+  /** Computes at once, so that what the feeds make impossible is thrown before anybody counts the run. */
+  #run(environment: Environment, read: readonly string[], wantsHistory: boolean): Promise<RunResult> {
     const given = new Set(environment.keys());
     const dataOf = (value: Value): Data => environment.get(value) as Data;
     // All that may fail comes before anything is changed.
@@ -306,8 +307,7 @@ class CpuPlan implements Plan {
     }
     for (const [variable, data] of changes) this.#executor.storage(variable).set(data);
     for (const [value, slot] of environment) if (!given.has(value)) this.#arena.release(slot as Data);
-    await this.#executor.breathe();
-    return { outputs, history };
+    return this.#executor.breathe().then(() => ({ outputs, history }));
   }
 
   /** What has been kept, and a last number where there is one. */

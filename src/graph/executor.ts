@@ -55,7 +55,8 @@ export interface Plan {
   /**
    * Runs once. Work is queued and the promise resolves when what was asked for has arrived: at once
    * when nothing was. Runs take effect in the order of their calls.
-   * @throws ShapeError at once, when a feed is missing, unknown or of the wrong size
+   * @throws at once, before anything has changed: ShapeError when a feed is missing, unknown or of the wrong size,
+   * ArgumentError when a token or class in it is out of range
    */
   run(feeds?: Feeds, options?: RunOptions): Promise<RunResult>;
   /** The history of the runs since the last reading, without another run. */

@@ -121,11 +121,9 @@ describe('runs', () => {
     const rows = ops.embedding(ops.mul(read, 2), graph.input('tokens', [2], 'int32'), 'characters');
     graph.update(table, ops.add(read, ops.sum(rows)));
     const plan = await executor.compile(graph);
-    const failure = plan.run({ tokens: Int32Array.of(0, 3) });
-    await expect(failure).rejects.toThrow(ArgumentError);
-    await expect(failure).rejects.toThrow(
-      /embedding "characters": token 3 at place 1 is outside the vocabulary of 3/,
-    );
+    const fail = (): unknown => plan.run({ tokens: Int32Array.of(0, 3) });
+    expect(fail).toThrow(ArgumentError);
+    expect(fail).toThrow(/embedding "characters": token 3 at place 1 is outside the vocabulary of 3/);
     expect([...(await executor.read(table))]).toEqual([1, 2, 3]);
     await plan.run({ tokens: Int32Array.of(0, 1) });
     expect([...(await executor.read(table))]).toEqual([7, 8, 9]);
@@ -136,8 +134,8 @@ describe('runs', () => {
     const targets = graph.input('targets', [1], 'int32');
     graph.output('loss', ops.softmaxCrossEntropy(graph.input('logits', [1, 4]), targets));
     const plan = await new CpuExecutor().compile(graph);
-    const run = plan.run({ logits: new Float32Array(4), targets: Int32Array.of(-1) });
-    await expect(run).rejects.toThrow(/token -1 at place 0 is outside the vocabulary of 4/);
+    const run = (): unknown => plan.run({ logits: new Float32Array(4), targets: Int32Array.of(-1) });
+    expect(run).toThrow(/token -1 at place 0 is outside the vocabulary of 4/);
   });
 
   it('let timers through while many follow each other', async () => {

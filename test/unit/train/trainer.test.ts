@@ -6,6 +6,7 @@ import type { Executor, Feeds, Plan, RunOptions } from '../../../src/graph/execu
 import type { Graph } from '../../../src/graph/graph.js';
 import { Variable } from '../../../src/graph/value.js';
 import { Dropout } from '../../../src/nn/dropout.js';
+import { Embedding } from '../../../src/nn/embedding.js';
 import { Linear } from '../../../src/nn/linear.js';
 import { meanSquaredError } from '../../../src/nn/losses.js';
 import { Adam } from '../../../src/optim/adam.js';
@@ -220,6 +221,31 @@ describe('Trainer.step', () => {
     expect(still.outputs['loss']).toEqual(frozen.outputs['loss']);
     expect(probe.runs.at(-1)!.feeds).toMatchObject({ learningRate: 0, clipNorm: 0.5, clipValue: 0.25 });
     expect(probe.compiled).toBe(1);
+  });
+
+  it('throws for a batch with an impossible token at its own call, and counts nothing', async () => {
+    const embedding = new Embedding({ vocabSize: 4, embeddingSize: 1, seed: 1 });
+    const trainer = createTrainer({
+      executor: new CpuExecutor(),
+      parameters: embedding,
+      record: (_graph, { x, y }) => meanSquaredError(embedding.forward(x!), y!),
+    });
+    const tokens = (...data: number[]): Batch => ({
+      x: { shape: [data.length], data: Int32Array.from(data) },
+      y: { shape: [data.length, 1], data: new Float32Array(data.length) },
+    });
+    const records: StepRecord[] = [];
+    for (let i = 0; i < 40; i++) {
+      // Whether this step is to be read, or only made.
+      await expect(trainer.step(tokens(1, 9))).rejects.toThrow(/token 9 at place 1/);
+      expect(trainer.steps).toBe(i);
+      const result = await trainer.step(tokens(1, i % 4));
+      expect(result.step).toBe(i + 1);
+      records.push(...result.records);
+    }
+    records.push(...(await trainer.settle()));
+    expect(trainer.unreported + records.length).toBe(40);
+    expect(records.map(({ step }) => step)).toEqual(records.map((_, i) => i + 1));
   });
 
   it('takes the learning rate of a step for that step alone', async () => {
