@@ -2,7 +2,15 @@
 import { ArgumentError, DisposedError, guardMemory, ShapeError } from '../graph/errors.js';
 import type { Executor } from '../graph/executor.js';
 import { Graph } from '../graph/graph.js';
-import { checkChoice, checkFlag, checkObject, checkOptions, checkWhole, nameOf } from '../graph/options.js';
+import {
+  checkChoice,
+  checkFlag,
+  checkObject,
+  checkOptions,
+  checkWhole,
+  nameOf,
+  show,
+} from '../graph/options.js';
 import { PlanCache } from '../graph/plan-cache.js';
 import { checkShape, formatShape, type Shape } from '../graph/shape.js';
 import { DTYPES, Value, type DType } from '../graph/value.js';
@@ -142,7 +150,7 @@ export class Model {
         const prediction = this.#predict(x!, context);
         const measured = Object.entries(metrics).map(([metric, measure]) => [
           metric,
-          measure(prediction, y!),
+          checkScalar(`${name}, metric "${metric}"`, measure(prediction, y!), graph),
         ]);
         const plain = loss(prediction, y!);
         const total = penalty ? add(plain, weightPenalty(graph, network, penalty)) : plain;
@@ -488,6 +496,24 @@ function checkMeasure(name: string, what: string, measure: unknown, reserved = f
     culprit: name,
     problem: reserved ? `${what} has a name the model uses itself` : `${what} is a ${typeof measure}`,
     remedy: reserved ? 'rename it' : 'pass a function of prediction and target that returns a scalar',
+  });
+}
+
+/** What a metric has given: one number of the recording. */
+function checkScalar(culprit: string, value: unknown, graph: Graph): Value {
+  if (!(value instanceof Value) || value.graph !== graph) {
+    throw new ArgumentError({
+      culprit,
+      problem: value instanceof Value ? 'gives a value of another graph' : `gives ${show(value)}`,
+      remedy:
+        'return a value computed of prediction and target, such as mean(correctTopK(prediction, target))',
+    });
+  }
+  if (value.size === 1 && value.dtype === 'float32') return value;
+  throw new ShapeError({
+    culprit,
+    problem: `is ${value.dtype}${formatShape(value.shape)}`,
+    remedy: 'return one real number, for instance the mean(…) of these',
   });
 }
 

@@ -8,12 +8,14 @@ import {
   NonFiniteError,
   ShapeError,
 } from '../../../src/graph/errors.js';
+import { Graph } from '../../../src/graph/graph.js';
 import type { Value } from '../../../src/graph/value.js';
 import { parseSafetensors, writeSafetensors } from '../../../src/io/safetensors.js';
 import { ModuleDict, Sequential } from '../../../src/nn/containers.js';
 import { Dropout } from '../../../src/nn/dropout.js';
 import { Linear } from '../../../src/nn/linear.js';
 import { crossEntropy, meanSquaredError } from '../../../src/nn/losses.js';
+import { accuracy } from '../../../src/nn/metrics.js';
 import { GRU } from '../../../src/nn/recurrent.js';
 import { sub } from '../../../src/ops/binary.js';
 import { mean } from '../../../src/ops/reduce-sum.js';
@@ -23,7 +25,7 @@ import { Adam } from '../../../src/optim/adam.js';
 import { ReduceOnPlateau } from '../../../src/optim/schedules.js';
 import { SGD } from '../../../src/optim/sgd.js';
 import type { Dataset } from '../../../src/train/dataset.js';
-import { Model, type ModelOptions } from '../../../src/train/model.js';
+import { Model, type Measure, type ModelOptions } from '../../../src/train/model.js';
 import type { BatchReport, ModelFitOptions } from '../../../src/train/model-fit.js';
 import { expectClose } from '../support/evaluate.js';
 
@@ -720,6 +722,21 @@ describe('misuse of Model', () => {
     await expect(model.fit({ x, y })).rejects.toThrow(/already being trained/);
     await expect(model.restore(new Uint8Array(9))).rejects.toThrow(/is being trained/);
     await first;
+  });
+
+  const stray = new Graph('stray').scalar('stray');
+  const measures: [string, Measure, new (...args: never[]) => Error, RegExp][] = [
+    ['is not reduced', (p, t) => abs(sub(p, t)), ShapeError, /metric "m": is float32\[8,1\]; .*mean\(…\)/],
+    ['is of the host', accuracy as never, ArgumentError, /metric "m": gives NaN; .*mean\(correctTopK/],
+    ['returns nothing', (() => undefined) as never, ArgumentError, /metric "m": gives undefined/],
+    ['is of another graph', () => stray, ArgumentError, /metric "m": gives a value of another graph/],
+  ];
+  it.each(measures)('refuses a metric that %s', async (_, m, type, message) => {
+    const model = create({ metrics: { m } });
+    for (const call of [() => model.fit(line(8)), () => model.evaluate(line(8))]) {
+      await expect(call()).rejects.toThrow(message);
+      await expect(call()).rejects.toBeInstanceOf(type);
+    }
   });
 
   it('frees everything at dispose, and says so afterwards', async () => {
