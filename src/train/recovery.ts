@@ -48,6 +48,10 @@ interface GoneBack extends RecoveredSteps {
 const KIND = 'training';
 /** A snapshot is to take no more than this share of the time. */
 const SHARE = 1 / 50;
+/** Milliseconds until a snapshot that failed is tried again; twice as many each time, up to the second number. */
+const RETRY = [1000, 600_000] as const;
+/** Steps whose rates are known, at most: where later ones are made again, they take the rates that hold then. */
+const MAX_RATES = 2 ** 16;
 
 /** Takes snapshots, and goes back to the last. */
 export class Recovery {
@@ -57,6 +61,7 @@ export class Recovery {
   #outdated = true;
   #keeping: Promise<void> | null = null;
   #nextAt = 0;
+  #retry: number = RETRY[0];
   #companion: Companion | null = null;
   /** The rates of steps after the snapshot: made again, they get the same. */
   readonly #rates = new Map<number, Rates>();
@@ -113,12 +118,18 @@ export class Recovery {
     if (companion === this.#companion) return;
     this.#companion = companion;
     this.#rates.clear();
-    this.#outdated = true;
+    this.#expire();
   }
 
-  /** Takes a snapshot before the first step. */
+  /** The next step begins with a snapshot. */
+  #expire(): void {
+    this.#outdated = true;
+    this.#nextAt = 0;
+  }
+
+  /** Takes a snapshot before the first step; where there was no memory for it, before a later one. */
   async begin(): Promise<void> {
-    if (this.#outdated) await this.keep();
+    if (this.#outdated && performance.now() >= this.#nextAt) await this.keep();
   }
 
   /**
@@ -135,7 +146,7 @@ export class Recovery {
   /** Another state has taken the place of the one that was kept. */
   forget(): void {
     this.#kept = null;
-    this.#outdated = true;
+    this.#expire();
   }
 
   /** @throws DeviceLostError where the training has gone back behind the loop's back */
@@ -162,7 +173,16 @@ export class Recovery {
     const writer = new CheckpointWriter(KIND, true);
     const step = this.#host.steps();
     const began = performance.now();
-    await this.#host.gather(writer, companion?.capture.bind(companion), true);
+    try {
+      await this.#host.gather(writer, companion?.capture.bind(companion), true);
+    } catch (error) {
+      if (!(error instanceof DeviceLostError)) {
+        this.#nextAt = performance.now() + Math.max(snapshotPeriod, this.#retry);
+        this.#retry = Math.min(2 * this.#retry, RETRY[1]);
+      }
+      throw error;
+    }
+    this.#retry = RETRY[0];
     this.#kept = { writer, step, companion };
     this.#outdated = false;
     for (const made of this.#rates.keys()) if (made <= step) this.#rates.delete(made);
@@ -178,9 +198,11 @@ export class Recovery {
     const { executor } = this.#host;
     const [, ...clips] = this.#host.rates;
     const rates: Rates = [learningRate, ...clips];
-    if (!this.#companion || executor.snapshotPeriod === undefined) return rates;
+    // Without a snapshot, there is no step to be made again.
+    const none = this.#outdated && !this.#keeping;
+    if (!this.#companion || none || executor.snapshotPeriod === undefined) return rates;
     const before = this.#rates.get(step) ?? rates;
-    this.#rates.set(step, before);
+    if (this.#rates.size < MAX_RATES) this.#rates.set(step, before);
     return before;
   }
 
