@@ -19,15 +19,18 @@ export const unaryOperation = defineOperation<UnaryAttributes>({
     return [{ shape: typed(`${culprit} ${kind}`, inputs, 0, 'x').shape, dtype: 'float32' }];
   },
   gradient(node, dOutputs) {
-    const x = node.inputs[0]!;
     const y = node.outputs[0]!;
-    return [...x.graph.record(unaryBackwardOperation, [x, y, only(dOutputs)], node.attributes, node.label)];
+    const x = OF_ARGUMENT.has(node.attributes.kind) ? node.inputs[0]! : y;
+    return [...y.graph.record(unaryBackwardOperation, [x, y, only(dOutputs)], node.attributes, node.label)];
   },
 });
 
+/** Those whose derivative cannot be told from their value: of the others x need not be kept, as in PyTorch. */
+const OF_ARGUMENT: ReadonlySet<UnaryKind> = new Set(['log', 'square', 'abs', 'softplus']);
+
 /**
- * `[x, y, dY] → [dX]`, `dX = f′(x)·dY`. At the kinks of `relu` and `abs`, where `x = 0`, the derivative is
- * 0, as in PyTorch.
+ * `[x, y, dY] → [dX]`, `dX = f′(x)·dY`; for x may stand y where the derivative follows from that. At the kinks
+ * of `relu` and `abs`, where `x = 0`, the derivative is 0, as in PyTorch.
  */
 export const unaryBackwardOperation = defineOperation<UnaryAttributes>({
   name: 'unaryBackward',

@@ -1,5 +1,6 @@
 /** Every operation's gradient rule against central differences. */
 import { describe, expect, it } from 'vitest';
+import { Graph } from '../../../src/graph/graph.js';
 import * as ops from '../../../src/ops/index.js';
 import { checkGradients } from '../support/check-gradients.js';
 import { evaluate, expectClose, real, whole, type Fed } from '../support/evaluate.js';
@@ -31,6 +32,19 @@ describe('unary', () => {
   it.each(['relu', 'abs'] as const)('%s away from its kink', async (kind) => {
     const x = real([6], [-1.5, -0.3, 0.2, 0.9, -0.01, 2]);
     await checkGradients({ inputs: { x }, record: (v) => [ops[kind](v.x)] });
+  });
+  it.each([
+    ...(['log', 'square', 'abs', 'softplus'] as const).map((kind) => [kind, 'x'] as const),
+    ...([...signed, 'sqrt', 'reciprocal', 'relu'] as const)
+      .filter((kind) => kind !== 'square' && kind !== 'softplus')
+      .map((kind) => [kind, 'y'] as const),
+  ])('that of %s reads %s', (kind, read) => {
+    const graph = new Graph('kept');
+    const x = graph.input('x', [3]);
+    const y = ops[kind](x);
+    ops.gradients(ops.sum(y), [x]);
+    const backward = graph.nodes.find(({ operation }) => operation.name === 'unaryBackward')!;
+    expect(backward.inputs[0]).toBe({ x, y }[read]);
   });
   it.each(['relu', 'abs'] as const)('%s has derivative 0 at its kink', async (kind) => {
     const [dX] = await evaluate({ x: real([3], [-1, 0, 1]) }, ({ x }) =>
