@@ -15,6 +15,14 @@ export interface TensorData {
 /** Parameters by name, on the host. */
 export type StateMap = ReadonlyMap<string, TensorData>;
 
+/** The module that each parameter was made for. */
+const OWNERS = new WeakMap<Variable, Module>();
+
+/** The module that a parameter was made for; none for other variables. */
+export function ownerOf(variable: Variable): Module | undefined {
+  return OWNERS.get(variable);
+}
+
 /** The base of layers and of models made of layers. */
 export abstract class Module {
   /** What kind of layer it is, for messages: `lstm`. */
@@ -57,6 +65,7 @@ export abstract class Module {
   /** Adds a parameter that another module has too. */
   protected shareParameter(name: string, variable: Variable): Variable {
     this.#parameters.set(this.#unused(name), variable);
+    if (!OWNERS.has(variable)) OWNERS.set(variable, this);
     return variable;
   }
 

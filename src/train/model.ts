@@ -17,7 +17,7 @@ import { DTYPES, Value, type DType } from '../graph/value.js';
 import { CheckpointReader, checkSavable, CheckpointWriter } from '../io/checkpoint.js';
 import { parseSafetensors, writeSafetensors } from '../io/safetensors.js';
 import { ForwardContext } from '../nn/context.js';
-import { Module, type TensorData } from '../nn/module.js';
+import { Module, ownerOf, type TensorData } from '../nn/module.js';
 import { add } from '../ops/binary.js';
 import { Adam } from '../optim/adam.js';
 import type { Optimizer } from '../optim/optimizer.js';
@@ -37,7 +37,7 @@ export type Forward = (x: Value, context: ForwardContext) => Value;
 /** Options of a {@link Model}. */
 export interface ModelOptions {
   readonly executor: Executor;
-  /** What is trained. */
+  /** What is trained, saved and freed: it holds every layer that `forward` calls. */
   readonly network: Module;
   /** How the network is called. Default: its method `forward(x, context)`. */
   readonly forward?: Forward;
@@ -173,12 +173,30 @@ export class Model {
 
   #predict(x: Value, context: ForwardContext): Value {
     const prediction: unknown = this.#forward(x, context);
-    if (prediction instanceof Value) return prediction;
-    throw new ArgumentError({
-      culprit: this.#name,
-      problem: 'its network gives something else than one value',
-      remedy: 'pass `forward: (x, context) => …` that returns the predictions',
-    });
+    if (!(prediction instanceof Value)) {
+      throw new ArgumentError({
+        culprit: this.#name,
+        problem: 'its network gives something else than one value',
+        remedy: 'pass `forward: (x, context) => …` that returns the predictions',
+      });
+    }
+    this.#checkHeld(x.graph);
+    return prediction;
+  }
+
+  /** Throws where a layer was called that the network does not hold: nobody would train, save or free it. */
+  #checkHeld({ reads }: Graph): void {
+    const held = new Set(this.network.parameters());
+    for (const variable of reads.keys()) {
+      const layer = held.has(variable) ? undefined : ownerOf(variable);
+      if (!layer) continue;
+      throw new ArgumentError({
+        culprit: this.#name,
+        problem: `forward uses "${variable.name}" of ${layer.culprit}, which its network does not hold`,
+        remedy:
+          'pass a network of all layers, such as new ModuleDict({ … }); to leave some as they are, give the optimizer groups with learningRateFactor 0',
+      });
+    }
   }
 
   /**

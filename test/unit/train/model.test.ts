@@ -9,7 +9,7 @@ import {
   ShapeError,
 } from '../../../src/graph/errors.js';
 import { Graph } from '../../../src/graph/graph.js';
-import type { Value } from '../../../src/graph/value.js';
+import { Variable, type Value } from '../../../src/graph/value.js';
 import { parseSafetensors, writeSafetensors } from '../../../src/io/safetensors.js';
 import { ModuleDict, Sequential } from '../../../src/nn/containers.js';
 import { Dropout } from '../../../src/nn/dropout.js';
@@ -17,7 +17,7 @@ import { Linear } from '../../../src/nn/linear.js';
 import { crossEntropy, meanSquaredError } from '../../../src/nn/losses.js';
 import { accuracy } from '../../../src/nn/metrics.js';
 import { GRU } from '../../../src/nn/recurrent.js';
-import { sub } from '../../../src/ops/binary.js';
+import { mul, sub } from '../../../src/ops/binary.js';
 import { mean } from '../../../src/ops/reduce-sum.js';
 import { reshape } from '../../../src/ops/reshape.js';
 import { abs, relu } from '../../../src/ops/unary.js';
@@ -722,6 +722,38 @@ describe('misuse of Model', () => {
     await expect(model.fit({ x, y })).rejects.toThrow(/already being trained/);
     await expect(model.restore(new Uint8Array(9))).rejects.toThrow(/is being trained/);
     await first;
+  });
+
+  it('refuses to call a layer that its network does not hold', async () => {
+    const inner = new Linear({ inputSize: 2, outputSize: 2, seed: 1 });
+    const outer = new Linear({ inputSize: 2, outputSize: 1, seed: 2, name: 'out' });
+    const executor = new CpuExecutor();
+    const forward = (x: Value): Value => outer.forward(inner.forward(x));
+    const model = create({ executor, network: inner, forward });
+    for (const call of [
+      () => model.fit(line(8)),
+      () => model.evaluate(line(8)),
+      () => model.predict(line(8).x),
+    ]) {
+      await expect(call()).rejects.toThrow(
+        /forward uses "out.weight" of linear "out", which its network does not/,
+      );
+      await expect(call()).rejects.toBeInstanceOf(ArgumentError);
+    }
+    model.dispose();
+    expect(executor.memory().bytesInUse).toBe(0);
+    // What is meant to stay as it is can be held and left alone; a variable that is no layer's is a constant.
+    const scale = new Variable({ name: 'scale', shape: [1], initial: () => Float32Array.of(0.5) });
+    const frozen = create({
+      network: new ModuleDict({ inner, outer }),
+      forward: (x) => mul(forward(x), x.graph.read(scale)),
+      optimizer: new Adam({ groups: [{ match: /^inner/, learningRateFactor: 0 }] }),
+    });
+    const before = await weights(frozen);
+    await frozen.fit(line(8), { epochs: 2 });
+    const after = await weights(frozen);
+    expect(after.slice(0, 6)).toEqual(before.slice(0, 6));
+    expect(after.slice(6)).not.toEqual(before.slice(6));
   });
 
   const stray = new Graph('stray').scalar('stray');
