@@ -44,7 +44,7 @@ export function showDevice({ description, software, limits, missing }: DeviceFac
     return;
   }
   const note = software
-    ? ', a software adapter: WebGPU without a GPU, slower than the CPU may be by itself'
+    ? ', a software adapter: WebGPU without a GPU; the CPU alone may be faster'
     : '';
   line.textContent = `${description.replace(/^webgpu: /, 'WebGPU on ')}${note}`;
   if (limits)
