@@ -48,8 +48,9 @@ export interface ModelOptions {
   /** Scalars to measure beside the loss, by the names they get in the history. */
   readonly metrics?: Readonly<Record<string, Measure>>;
   /**
-   * Whether the network takes `[B,…]`, as the data are; the default. With `false` it takes sequences
-   * time-major, `[T,B,…]`, as the recurrent layers do by default: data stay `[N,T,…]`, batches are turned
+   * Whether the network takes `[B,…]`, as the data are; the default, with which recurrent layers need their own
+   * `batchFirst: true`. With `false` it takes sequences time-major, `[T,B,…]`, as they do by default: data stay
+   * `[N,T,…]`, batches are turned
    * before they go to the device, targets too where the predictions are sequences, and predictions are
    * turned back.
    */
@@ -301,13 +302,6 @@ export class Model {
     return { shape: [samples, ...first.shape.slice(1)], data };
   }
 
-  /** What the network gives for an input of this shape. */
-  #predictionShape(shape: Shape, dtype: DType): Shape {
-    const graph = new Graph(`${this.#name}, shapes`);
-    return this.#predict(graph.input('x', shape, dtype), new ForwardContext(graph, { training: false }))
-      .shape;
-  }
-
   #toBatch({ x, y }: Dataset, samples: Int32Array): Batch {
     const turned = !this.#batchFirst;
     const { sequences } = this.#layoutOf(x);
@@ -331,7 +325,10 @@ export class Model {
     }
     const batch = (steps ?? 0) + 2;
     const shape = this.#batchFirst ? [batch, ...sample.shape] : [steps!, batch, ...sample.shape.slice(1)];
-    const predicted = this.#predictionShape(shape, sample.dtype);
+    const graph = new Graph(`${this.#name}, shapes`);
+    const input = graph.input('x', shape, sample.dtype);
+    const predicted = this.#predict(input, new ForwardContext(graph, { training: false })).shape;
+    this.#checkTime(graph, batch);
     const [a, b] = predicted;
     layout = { sequences: this.#batchFirst ? b === steps : a === steps && b === batch };
     if (!layout.sequences && a !== batch) {
@@ -346,6 +343,23 @@ export class Model {
     this.#layouts.set(key, layout);
     this.#sample = sample;
     return layout;
+  }
+
+  /** Throws where a recurrent layer goes from sample to sample, as if a batch were a sequence. */
+  #checkTime({ nodes }: Graph, batch: number): void {
+    const wrong = nodes.find(({ operation, inputs }) => {
+      if (operation.name !== 'recurrent') return false;
+      const [steps, samples] = inputs[0]!.shape;
+      return steps === batch && samples !== batch;
+    });
+    if (!wrong) return;
+    throw new ArgumentError({
+      culprit: this.#name,
+      problem: `recurrent layer "${wrong.label}" takes the samples of a batch for the steps of a sequence`,
+      remedy: this.#batchFirst
+        ? 'give it batchFirst: true, or the model batchFirst: false if its network takes [T,B,…]'
+        : 'leave batchFirst: true of the layer out, or batchFirst: false of the model',
+    });
   }
 
   /**

@@ -20,6 +20,7 @@ import { GRU } from '../../../src/nn/recurrent.js';
 import { mul, sub } from '../../../src/ops/binary.js';
 import { mean } from '../../../src/ops/reduce-sum.js';
 import { reshape } from '../../../src/ops/reshape.js';
+import { transpose } from '../../../src/ops/transpose.js';
 import { abs, relu } from '../../../src/ops/unary.js';
 import { Adam } from '../../../src/optim/adam.js';
 import { ReduceOnPlateau } from '../../../src/optim/schedules.js';
@@ -418,9 +419,30 @@ describe('evaluate and predict', () => {
     });
 
     it('a network that takes time first is found out', async () => {
-      const modules = parts();
-      const model = create({ network: new ModuleDict(modules), forward: (x) => last(modules, x) });
+      const network = new Linear({ inputSize: 2, outputSize: 1, seed: 1 });
+      const model = create({ network, forward: (x) => transpose(network.forward(x), [1, 0, 2]) });
       await expect(model.predict(x)).rejects.toThrow(/batch of 6.*set batchFirst: false/);
+    });
+
+    it.each([true, false])('a layer over samples is found out, batchFirst: %j', async (batchFirst) => {
+      const layer = (batchFirst: boolean): GRU =>
+        new GRU({ inputSize: 2, hiddenSize: 3, numLayers: 2, batchFirst, seed: 1, name: 'read' });
+      const tagger = (rnn: GRU, turned: boolean): Model => {
+        const turn = (value: Value): Value => (turned ? transpose(value, [1, 0, 2]) : value);
+        const forward = (input: Value): Value => turn(rnn.forward(turn(input)).output);
+        return create({ network: rnn, forward, batchFirst });
+      };
+      const data = { x, y: { shape: [samples, steps, 3], data: new Float32Array(samples * steps * 3) } };
+      const wrong = tagger(layer(!batchFirst), false);
+      for (const call of [() => wrong.fit(data), () => wrong.evaluate(data), () => wrong.predict(x)]) {
+        await expect(call()).rejects.toThrow(
+          /recurrent layer "read.l0" takes the samples .* batchFirst: true/,
+        );
+        await expect(call()).rejects.toBeInstanceOf(ArgumentError);
+      }
+      // A network that turns by itself is right, however its layers are set.
+      const whole = await tagger(layer(batchFirst), false).predict(x);
+      expect(await tagger(layer(!batchFirst), true).predict(x)).toEqual(whole);
     });
   });
 
