@@ -294,8 +294,8 @@ export class Trainer {
    * the caller's to decide: {@link gradientNorms} names the gradient to blame.
    *
    * Where the executor may lose its device, the training is kept on the host every so often (its
-   * {@link Executor.snapshotPeriod}), in as much memory as its variables have. When the device is lost, this throws:
-   * the trainer is then as it was after the step that the error names, and goes on from there when it is given the
+   * {@link Executor.snapshotPeriod}), in as much memory as its variables have, and twice that while the next snapshot
+   * is taken; one that finds none is tried again later. When the device is lost, this throws: the trainer is then as it was after the step that the error names, and goes on from there when it is given the
    * batches after that step again. Losses up to that step have all been reported.
    * @throws ShapeError when an input does not fit; nothing has changed then
    * @throws DeviceLostError when the device was lost, with the step that the trainer has gone back to
