@@ -10,7 +10,7 @@ export const embeddingKernel = defineKernel(
     const table = call.real(0);
     const tokens = call.int(1);
     const [V, E] = call.shape(0) as readonly [number, number];
-    checkTokens(call.node.label ? `embedding "${call.node.label}"` : 'embedding', tokens, V);
+    checkTokens(call.node, tokens, V);
     const y = call.allocate(tokens.length * E);
     for (let i = 0; i < tokens.length; i++) {
       const from = tokens[i]! * E;
@@ -28,7 +28,7 @@ export const embeddingBackwardKernel = defineKernel(
     const dY = call.real(0);
     const tokens = call.int(1);
     const [V, E] = call.outputShape(0) as readonly [number, number];
-    checkTokens('embeddingBackward', tokens, V);
+    checkTokens(call.node, tokens, V);
     const dTable = call.allocate(outputSize(call.node)).fill(0);
     for (let i = 0; i < tokens.length; i++) {
       const to = tokens[i]! * E;

@@ -3,7 +3,7 @@ import { RnnError } from '../graph/errors.js';
 import type { Graph } from '../graph/graph.js';
 import type { Operation } from '../graph/operation.js';
 import { sizeOf, type Shape } from '../graph/shape.js';
-import type { Node } from '../graph/value.js';
+import { culpritOf, type Node } from '../graph/value.js';
 import type { Arena, Data, RealArray } from './storage.js';
 
 /** What a forward function keeps for its backward one. */
@@ -130,9 +130,8 @@ export class KernelCall<A> {
   }
 
   #unexpected(index: number, what: string): RnnError {
-    const { operation, label } = this.node;
     return new RnnError({
-      culprit: label ? `${operation.name} "${label}"` : operation.name,
+      culprit: culpritOf(this.node),
       problem: `input ${index} does not hold ${what}`,
       remedy: 'check its shape rule against its CPU function',
     });

@@ -2,7 +2,7 @@
 import { liveNodes, type Graph } from '../graph/graph.js';
 import { LimitError } from '../graph/errors.js';
 import { formatShape } from '../graph/shape.js';
-import { MAX_ELEMENTS, type Node, type Value } from '../graph/value.js';
+import { culpritOf, MAX_ELEMENTS, type Node, type Value } from '../graph/value.js';
 import { KernelCall, Residual, type Kernel, type Slot, type Subprogram } from './kernel.js';
 import { kernelOf } from './kernels.js';
 import type { Arena, Data } from './storage.js';
@@ -134,10 +134,10 @@ function copyOf(data: Data, arena: Arena): Data {
 }
 
 /** Throws before anything is allocated for a value that no array could hold. */
-function checkElements({ operation, label }: Node, { size, shape }: Value): void {
+function checkElements(node: Node, { size, shape }: Value): void {
   if (size <= MAX_ELEMENTS) return;
   throw new LimitError({
-    culprit: label ? `${operation.name} "${label}"` : operation.name,
+    culprit: culpritOf(node),
     problem: `its result ${formatShape(shape)} holds ${size} numbers, an array holds at most ${MAX_ELEMENTS}`,
     remedy: 'use a smaller batch, sequence or model',
   });

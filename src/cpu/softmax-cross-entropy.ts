@@ -1,9 +1,7 @@
 /** `softmaxCrossEntropy` and its backward on the CPU. The residual is `ln Σ eˣ` of each row, and one over a mean's divisor. */
-import type { Node } from '../graph/value.js';
 import {
   softmaxCrossEntropyBackwardOperation,
   softmaxCrossEntropyOperation,
-  type SoftmaxCrossEntropyAttributes,
 } from '../ops/softmax-cross-entropy.js';
 import { defineKernel, Residual } from './kernel.js';
 import { logSumExp } from './softmax.js';
@@ -26,7 +24,7 @@ export const softmaxCrossEntropyKernel = defineKernel(
     const { reduction, ignoreIndex, labelSmoothing, normalized } = call.attributes;
     const V = call.shape(0).at(-1)!;
     const rows = targets.length;
-    checkTokens(culpritOf(call.node), targets, V, ignoreIndex);
+    checkTokens(call.node, targets, V, ignoreIndex);
     const totals = call.allocate(rows);
     const loss = call.allocate(reduction === 'none' ? rows : 1);
     let sum = 0;
@@ -96,8 +94,3 @@ export const softmaxCrossEntropyBackwardKernel = defineKernel(
   },
   (node) => 3 * node.inputs[0]!.size,
 );
-
-function culpritOf({ attributes, label }: Node<SoftmaxCrossEntropyAttributes>): string {
-  const name = attributes.normalized ? 'nllLoss' : 'softmaxCrossEntropy';
-  return label ? `${name} "${label}"` : name;
-}

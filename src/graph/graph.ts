@@ -3,7 +3,17 @@ import { ArgumentError, ShapeError } from './errors.js';
 import type { Operation } from './operation.js';
 import { checkChoice, checkFlag, checkOptions, show } from './options.js';
 import { checkShape, formatShape, sameShape, type Shape } from './shape.js';
-import { DTYPES, Value, type DType, type Node, type Source, type ValueSpec, type Variable } from './value.js';
+import {
+  checkValue,
+  culpritOf,
+  DTYPES,
+  Value,
+  type DType,
+  type Node,
+  type Source,
+  type ValueSpec,
+  type Variable,
+} from './value.js';
 
 /** An input of a graph: what a run must be fed. */
 export interface InputDeclaration {
@@ -97,26 +107,30 @@ export class Graph {
    */
   record<A>(
     operation: Operation<A>,
-    inputs: readonly (Value | null)[],
+    inputs: readonly (Value | null | undefined)[],
     attributes: A,
     label = '',
   ): readonly Value[] {
-    const culprit = label ? `${operation.name} "${label}"` : operation.name;
-    for (const input of inputs) {
-      if (input && input.graph !== this) {
+    const culprit = culpritOf({ operation, attributes, label });
+    inputs.forEach((input, i) => {
+      // What is missing, the shape rule names.
+      if (input === null || input === undefined) return;
+      checkValue(culprit, `input ${i}`, input);
+      if (input.graph !== this) {
         throw new ArgumentError({
           culprit,
           problem: `an input belongs to graph "${input.graph.name}", not to "${this.name}"`,
           remedy: 'record all inputs of an operation in one graph',
         });
       }
-    }
-    const specs = operation.infer(inputs, attributes, culprit);
+    });
+    const given = inputs.map((input) => input ?? null);
+    const specs = operation.infer(given, attributes, culprit);
     const outputs: Value[] = [];
     const node: Node<A> = {
       id: this.#nodes.length,
       operation,
-      inputs: [...inputs],
+      inputs: given,
       attributes,
       outputs,
       label,
@@ -180,6 +194,7 @@ export class Graph {
   }
 
   #own(culprit: string, value: Value): void {
+    checkValue(culprit, 'the value', value);
     if (value.graph === this) return;
     throw new ArgumentError({
       culprit,

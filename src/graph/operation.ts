@@ -8,6 +8,8 @@ import type { Node, Value, ValueSpec } from './value.js';
 export interface Operation<A = unknown> {
   /** The file name of its rules, its reference and its lowering, in camelCase. */
   readonly name: string;
+  /** The function that users call, where it has another name. */
+  readonly called?: (attributes: A) => string;
   /** Shapes of the outputs; throws a `ShapeError` or `ArgumentError` when the inputs do not fit. */
   readonly infer: (inputs: readonly (ValueSpec | null)[], attributes: A, culprit: string) => ValueSpec[];
   /**

@@ -1,11 +1,16 @@
 /** Checks of options: names that exist, numbers within their range. */
 import { ArgumentError } from './errors.js';
 
-/** A value as messages quote it: short, and without looking into an object, which may be anything. */
+/** A value as messages quote it: short, and of an object, which may be anything, no more than its kind. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
   if (typeof value === 'function') return 'a function';
-  return typeof value === 'object' && value !== null ? 'an object' : String(value);
+  if (typeof value !== 'object' || value === null) return String(value);
+  const kind = Object.prototype.toString.call(value).slice(8, -1);
+  return `${/^[AEIO]/.test(kind) ? 'an' : 'a'} ${kind}${kind === 'Promise' ? ' (await it)' : ''}`.replace(
+    'Object',
+    'object',
+  );
 }
 
 /** The name in some options: '' where there is none. Throws when they are no object, or it is no text. */
@@ -22,12 +27,22 @@ export function checkSignal(culprit: string, signal: unknown): void {
   throw new ArgumentError({ culprit, problem: `signal is ${show(signal)}`, remedy: 'pass an AbortSignal' });
 }
 
+/** Throws unless `value` is a Map. */
+export function checkMap(culprit: string, name: string, value: unknown): void {
+  if (value instanceof Map) return;
+  throw new ArgumentError({
+    culprit,
+    problem: `${name} is ${show(value)}`,
+    remedy: 'pass a Map: new Map(Object.entries(…))',
+  });
+}
+
 /** Throws unless `options` is an object. */
 export function checkObject(culprit: string, options: unknown): asserts options is object {
   if (typeof options === 'object' && options !== null) return;
   throw new ArgumentError({
     culprit,
-    problem: `its options are ${options === null ? 'null' : `a ${typeof options}`}`,
+    problem: `got ${show(options)}`,
     remedy: 'pass an object',
   });
 }
@@ -78,7 +93,7 @@ export function checkNumber(culprit: string, name: string, value: unknown, range
   ].filter((bound) => bound !== '');
   throw new ArgumentError({
     culprit,
-    problem: `${name} is ${typeof value === 'number' ? value : typeof value}`,
+    problem: `${name} is ${show(value)}`,
     remedy: `pass a finite number${bounds.length ? ` ${bounds.join(' and ')}` : ''}`,
   });
 }

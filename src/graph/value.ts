@@ -2,8 +2,8 @@
 import type { Graph } from './graph.js';
 import type { Operation } from './operation.js';
 import { checkShape, formatShape, sizeOf, type Shape } from './shape.js';
-import { LimitError, ShapeError } from './errors.js';
-import { checkChoice, checkOptions, nameOf } from './options.js';
+import { ArgumentError, LimitError, ShapeError } from './errors.js';
+import { checkChoice, checkOptions, nameOf, show } from './options.js';
 
 /** Element types: real numbers, and whole numbers for tokens, lengths and random seeds. */
 export type DType = 'float32' | 'int32';
@@ -53,6 +53,15 @@ export class Value implements ValueSpec {
   }
 }
 
+/** What to do where something else than a value was given. */
+export const PASS_VALUE = 'pass a Value of the graph';
+
+/** Throws unless `value` is an array in a graph. */
+export function checkValue(culprit: string, name: string, value: unknown): asserts value is Value {
+  if (value instanceof Value) return;
+  throw new ArgumentError({ culprit, problem: `${name} is ${show(value)}`, remedy: PASS_VALUE });
+}
+
 /** One recorded application of an operation. */
 export interface Node<A = unknown> {
   readonly id: number;
@@ -63,6 +72,16 @@ export interface Node<A = unknown> {
   readonly outputs: readonly Value[];
   /** Whose operation this is, for messages and listings; e.g. `encoder`. */
   readonly label: string;
+}
+
+/** What messages call an application of an operation: `linear "output"`. */
+export function culpritOf<A>({
+  operation,
+  attributes,
+  label,
+}: Pick<Node<A>, 'operation' | 'attributes' | 'label'>): string {
+  const name = operation.called?.(attributes) ?? operation.name;
+  return label ? `${name} "${label}"` : name;
 }
 
 /** Numbers that any runtime can hold in one array. */

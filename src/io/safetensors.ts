@@ -1,5 +1,6 @@
 /** Safetensors files: a strict reader that trusts nothing, and a writer that PyTorch can read. */
 import { ArgumentError, FormatError, guardMemory, ShapeError } from '../graph/errors.js';
+import { checkMap, show } from '../graph/options.js';
 import { formatShape, sizeOf, type Shape } from '../graph/shape.js';
 import type { HostArray } from '../graph/value.js';
 import type { StateMap } from '../nn/module.js';
@@ -93,6 +94,7 @@ export function writeSafetensors(
   tensors: StateMap,
   metadata: ReadonlyMap<string, string> = new Map(),
 ): Uint8Array {
+  checkMap('writeSafetensors', 'tensors', tensors);
   return guardMemory(FILE, () => write(tensors, metadata));
 }
 
@@ -134,7 +136,7 @@ function toBytes(bytes: unknown): Uint8Array {
   if (bytes instanceof ArrayBuffer) return new Uint8Array(bytes);
   throw new ArgumentError({
     culprit: FILE,
-    problem: `got ${bytes === null ? 'null' : typeof bytes}`,
+    problem: `got ${show(bytes)}`,
     remedy: 'pass the file as a Uint8Array or an ArrayBuffer',
   });
 }

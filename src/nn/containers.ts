@@ -31,7 +31,7 @@ export class Sequential extends Module {
       else if (typeof part !== 'function') {
         throw new ArgumentError({
           culprit: this.culprit,
-          problem: `part ${index} is a ${typeof part}`,
+          problem: `part ${index} is ${show(part)}`,
           remedy: 'pass layers and functions',
         });
       }

@@ -2,7 +2,7 @@
 import { ShapeError } from '../graph/errors.js';
 import { checkOptions, checkWhole, nameOf } from '../graph/options.js';
 import { formatShape } from '../graph/shape.js';
-import type { Value, Variable } from '../graph/value.js';
+import { checkValue, type Value, type Variable } from '../graph/value.js';
 import { embedding } from '../ops/embedding.js';
 import { createInitializer, normal, type InitializerOption } from './initializers.js';
 import { Module } from './module.js';
@@ -54,6 +54,7 @@ export class Embedding extends Module {
    * @throws ShapeError when `tokens` are not int32
    */
   forward(tokens: Value): Value {
+    checkValue(this.culprit, 'input', tokens);
     if (tokens.dtype !== 'int32') {
       throw new ShapeError({
         culprit: this.culprit,

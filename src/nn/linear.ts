@@ -1,8 +1,8 @@
 /** `Linear`: an affine map of the last dimension. */
 import { ArgumentError, ShapeError } from '../graph/errors.js';
-import { checkFlag, checkOptions, checkWhole, nameOf } from '../graph/options.js';
+import { checkFlag, checkOptions, checkWhole, nameOf, show } from '../graph/options.js';
 import { formatShape, sameShape, sizeOf, type Shape } from '../graph/shape.js';
-import { Variable, type Value } from '../graph/value.js';
+import { checkValue, Variable, type Value } from '../graph/value.js';
 import { linear } from '../ops/linear.js';
 import { createInitializer, uniform, type Initializer, type InitializerOption } from './initializers.js';
 import { Module } from './module.js';
@@ -89,7 +89,7 @@ export class Linear extends Module {
       throw new ShapeError({
         culprit: this.culprit,
         problem: `the weight to share is ${
-          weight instanceof Variable ? `${weight.dtype}${formatShape(weight.shape)}` : `a ${typeof weight}`
+          weight instanceof Variable ? `${weight.dtype}${formatShape(weight.shape)}` : show(weight)
         }`,
         remedy: `pass a variable of shape ${formatShape(wanted)}, which is [outputSize,inputSize]`,
       });
@@ -108,6 +108,7 @@ export class Linear extends Module {
    * @throws ShapeError when the last dimension is not `inputSize`
    */
   forward(x: Value): Value {
+    checkValue(this.culprit, 'input', x);
     const features = x.shape.at(-1);
     if (features !== this.inputSize || x.dtype !== 'float32') {
       throw new ShapeError({

@@ -2,7 +2,7 @@
 import { ShapeError } from '../graph/errors.js';
 import { checkFlag, checkNumber, checkOptions } from '../graph/options.js';
 import { broadcastShapes, formatShape, sameShape } from '../graph/shape.js';
-import type { Value } from '../graph/value.js';
+import { checkValue, type Value } from '../graph/value.js';
 import { div, maximum, mul } from '../ops/binary.js';
 import { checkReduction, checkType } from '../ops/check.js';
 import { ctcLosses } from '../ops/ctc-loss.js';
@@ -154,6 +154,8 @@ function checkPair(
   target: Value,
   [first, second]: readonly [string, string] = ['prediction', 'target'],
 ): void {
+  checkValue(culprit, first, prediction);
+  checkValue(culprit, second, target);
   if (sameShape(prediction.shape, target.shape)) return;
   throw new ShapeError({
     culprit,

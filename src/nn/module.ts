@@ -1,7 +1,7 @@
 /** Modules: trees of named parameters, in PyTorch's names, that can be loaded and saved as a whole. */
 import { ArgumentError, NonFiniteError, ShapeError } from '../graph/errors.js';
 import type { Executor } from '../graph/executor.js';
-import { show } from '../graph/options.js';
+import { checkMap, show } from '../graph/options.js';
 import { formatShape, sameShape, type Shape } from '../graph/shape.js';
 import { Variable, type HostArray } from '../graph/value.js';
 import type { Initializer } from './initializers.js';
@@ -135,6 +135,7 @@ export abstract class Module {
    * ShapeError for a wrong shape or type, NonFiniteError for NaN or infinity
    */
   loadState(executor: Executor, state: StateMap): void {
+    checkMap(this.culprit, 'state', state);
     const names = this.#allNames();
     const given = new Set([...state.keys()].map((name) => names.get(name)));
     checkNames(

@@ -3,7 +3,7 @@ import { ArgumentError, ShapeError } from '../graph/errors.js';
 import type { Graph } from '../graph/graph.js';
 import { checkOptions } from '../graph/options.js';
 import { formatShape, sameShape } from '../graph/shape.js';
-import type { Value, Variable } from '../graph/value.js';
+import { checkValue, type Value, type Variable } from '../graph/value.js';
 import { broadcastTo } from '../ops/broadcast.js';
 import { CELLS } from '../ops/cells.js';
 import { fill } from '../ops/fill.js';
@@ -57,6 +57,7 @@ export class RecurrentCell<State extends object> extends Module {
   step(x: Value, state?: State, weights?: readonly Value[]): State {
     const { attributes, parameters, initial } = this.#parts;
     const { inputSize, culprit } = this;
+    checkValue(culprit, 'input', x);
     if (x.dtype !== 'float32' || x.shape.length !== 2 || x.shape[1] !== inputSize) {
       throw new ShapeError({
         culprit,
@@ -129,6 +130,7 @@ export class RecurrentCell<State extends object> extends Module {
     checkOptions(`${this.culprit}, state`, given, states);
     states.forEach((name, s) => {
       const value = given[name];
+      if (value) checkValue(this.culprit, name, value);
       const wanted = [batch, stateWidths[s]!];
       if (value && sameShape(value.shape, wanted) && value.dtype === 'float32') return;
       throw new ShapeError({

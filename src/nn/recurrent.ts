@@ -4,7 +4,7 @@ import type { Executor } from '../graph/executor.js';
 import type { Graph } from '../graph/graph.js';
 import { checkOptions, checkWhole, nameOf } from '../graph/options.js';
 import { formatShape, sameShape, type Shape } from '../graph/shape.js';
-import { Variable, type Value } from '../graph/value.js';
+import { checkValue, Variable, type Value } from '../graph/value.js';
 import { add, mul } from '../ops/binary.js';
 import { broadcastTo } from '../ops/broadcast.js';
 import type { CellDescription, CellName } from '../ops/cells.js';
@@ -246,6 +246,7 @@ export abstract class RecurrentLayer<State extends object> extends Module {
       });
     }
     const check = (name: string, value: Value, wanted: Shape, letters: string): void => {
+      checkValue(culprit, name, value);
       if (value.dtype === 'int32' && sameShape(value.shape, wanted)) return;
       throw new ShapeError({
         culprit,
@@ -277,6 +278,7 @@ export abstract class RecurrentLayer<State extends object> extends Module {
 
   #checkInput(x: Value): void {
     const { culprit, inputSize } = this;
+    checkValue(culprit, 'input', x);
     const problem =
       x.dtype !== 'float32'
         ? `input is ${x.dtype}`
@@ -306,6 +308,7 @@ export abstract class RecurrentLayer<State extends object> extends Module {
     const meaning = this.numDirections === 1 ? '[numLayers,B,·]' : '[numLayers·2,B,·]';
     cell.states.forEach((name, s) => {
       const value = given[name];
+      if (value) checkValue(culprit, `initial ${name}`, value);
       if (value && sameShape(value.shape, shapes[s]!) && value.dtype === 'float32') return;
       throw new ShapeError({
         culprit,

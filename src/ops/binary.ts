@@ -2,8 +2,8 @@
 import { ArgumentError, ShapeError } from '../graph/errors.js';
 import { defineOperation } from '../graph/operation.js';
 import { broadcastShapes, formatShape, type Shape } from '../graph/shape.js';
-import type { Value, ValueSpec } from '../graph/value.js';
-import { only, typed } from './check.js';
+import { checkValue, type Value, type ValueSpec } from '../graph/value.js';
+import { apply, only, typed } from './check.js';
 import { fill } from './fill.js';
 import { sumTo } from './reduce-sum.js';
 import { neg } from './unary.js';
@@ -41,8 +41,9 @@ function inferBroadcast(inputs: readonly (ValueSpec | null)[], culprit: string):
 /** `[a, b] → [y]`, both broadcast to `y`'s shape. */
 export const binaryOperation = defineOperation<BinaryAttributes>({
   name: 'binary',
-  infer(inputs, { kind }, culprit) {
-    return [{ shape: inferBroadcast(inputs, `${culprit} ${kind}`), dtype: 'float32' }];
+  called: ({ kind }) => kind,
+  infer(inputs, _attributes, culprit) {
+    return [{ shape: inferBroadcast(inputs, culprit), dtype: 'float32' }];
   },
   gradient(node, dOutputs, wanted) {
     const a = node.inputs[0]!;
@@ -65,7 +66,7 @@ export const binaryOperation = defineOperation<BinaryAttributes>({
       }
       case 'maximum':
       case 'minimum': {
-        const weightsOfA = a.graph.record(binaryMaskOperation, [a, b], { kind }, node.label)[0]!;
+        const weightsOfA = apply(binaryMaskOperation, [a, b], { kind }, node.label)[0]!;
         const dA = mul(dY, weightsOfA);
         return [wanted[0] ? toA(dA) : null, wanted[1] ? toB(sub(dY, dA)) : null];
       }
@@ -79,23 +80,27 @@ export const binaryOperation = defineOperation<BinaryAttributes>({
  */
 export const binaryMaskOperation = defineOperation<BinaryMaskAttributes>({
   name: 'binaryMask',
-  infer(inputs, { kind }, culprit) {
-    return [{ shape: inferBroadcast(inputs, `${culprit} ${kind}`), dtype: 'float32' }];
+  called: ({ kind }) => kind,
+  infer(inputs, _attributes, culprit) {
+    return [{ shape: inferBroadcast(inputs, culprit), dtype: 'float32' }];
   },
   gradient: 'zero',
 });
 
 function record(kind: BinaryKind, a: Value | number, b: Value | number): Value {
-  const graph = typeof a !== 'number' ? a.graph : typeof b !== 'number' ? b.graph : null;
-  if (!graph) {
+  if (typeof a === 'number' && typeof b === 'number') {
     throw new ArgumentError({
       culprit: kind,
       problem: 'both operands are plain numbers',
       remedy: 'pass at least one value of a graph',
     });
   }
-  const operand = (x: Value | number): Value => (typeof x === 'number' ? fill(graph, [], x) : x);
-  return graph.record(binaryOperation, [operand(a), operand(b)], { kind })[0]!;
+  const operand = (x: Value | number, other: Value | number): Value => {
+    if (typeof x !== 'number') return x;
+    checkValue(kind, 'input', other);
+    return fill(other.graph, [], x);
+  };
+  return apply(binaryOperation, [operand(a, b), operand(b, a)], { kind })[0]!;
 }
 
 /** `a + b`, broadcasting; either may be a plain number. */

@@ -2,8 +2,8 @@
 import { ArgumentError, ShapeError } from '../graph/errors.js';
 import { defineOperation } from '../graph/operation.js';
 import { checkShape, formatShape, sameShape, type Shape } from '../graph/shape.js';
-import type { Value } from '../graph/value.js';
-import { only, typed } from './check.js';
+import { checkValue, type Value } from '../graph/value.js';
+import { apply, only, typed } from './check.js';
 import { reshape } from './reshape.js';
 
 /** Attributes of {@link broadcastOperation}. */
@@ -24,6 +24,7 @@ export interface ReduceSumAttributes {
 /** `[x] → [y]`: `x` repeated to `shape` by NumPy's rule. */
 export const broadcastOperation = defineOperation<BroadcastAttributes>({
   name: 'broadcast',
+  called: () => 'broadcastTo',
   infer(inputs, { shape }, culprit) {
     const x = typed(culprit, inputs, 0, 'x');
     checkShape(culprit, shape);
@@ -43,6 +44,7 @@ export const broadcastOperation = defineOperation<BroadcastAttributes>({
 /** `[x] → [y]`, `y = scale·Σ x` over `axes`. */
 export const reduceSumOperation = defineOperation<ReduceSumAttributes>({
   name: 'reduceSum',
+  called: ({ scale }) => (scale === 1 ? 'sum' : 'mean'),
   infer(inputs, { axes, keepDims }, culprit) {
     const { shape } = typed(culprit, inputs, 0, 'x');
     axes.forEach((axis, i) => {
@@ -73,7 +75,7 @@ function reducedShape(shape: Shape, axes: readonly number[], keepDims: boolean):
 
 /** Records a {@link reduceSumOperation}; {@link sum} and {@link mean} of `reduce-sum.ts` are easier to call. */
 export function recordReduceSum(x: Value, attributes: ReduceSumAttributes): Value {
-  return x.graph.record(reduceSumOperation, [x], attributes)[0]!;
+  return apply(reduceSumOperation, [x], attributes)[0]!;
 }
 
 /**
@@ -81,8 +83,9 @@ export function recordReduceSum(x: Value, attributes: ReduceSumAttributes): Valu
  * itself where the shape is the same.
  */
 export function broadcastTo(x: Value, shape: Shape): Value {
+  checkValue('broadcastTo', 'x', x);
   if (sameShape(x.shape, shape)) return x;
-  return x.graph.record(broadcastOperation, [x], { shape: [...shape] })[0]!;
+  return apply(broadcastOperation, [x], { shape: [...shape] })[0]!;
 }
 
 /**

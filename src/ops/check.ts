@@ -1,8 +1,10 @@
-/** Checks that shape rules share: presence, element type, rank and shape of an input, each named in its message. */
+/** What operations share: being applied, and checks of presence, type, rank and shape of inputs, named in messages. */
 import { ArgumentError, ShapeError } from '../graph/errors.js';
+import { Graph } from '../graph/graph.js';
+import type { Operation } from '../graph/operation.js';
 import { checkChoice } from '../graph/options.js';
 import { formatShape, sameShape, type Shape } from '../graph/shape.js';
-import type { DType, ValueSpec } from '../graph/value.js';
+import { PASS_VALUE, Value, type DType, type ValueSpec } from '../graph/value.js';
 
 /** The input at `index`; throws where it is absent. */
 export function present(
@@ -13,16 +15,16 @@ export function present(
 ): ValueSpec {
   const spec = inputs[index];
   if (spec) return spec;
-  throw new ArgumentError({ culprit, problem: `${name} is missing`, remedy: `pass a value for ${name}` });
+  throw new ArgumentError({ culprit, problem: `${name} is missing`, remedy: PASS_VALUE });
 }
 
-/** Throws unless `spec` has elements of type `dtype`. */
-export function checkType(culprit: string, name: string, spec: ValueSpec, dtype: DType): void {
+/** Throws unless `spec` has elements of type `dtype`; `hint` goes on with the remedy. */
+export function checkType(culprit: string, name: string, spec: ValueSpec, dtype: DType, hint = ''): void {
   if (spec.dtype === dtype) return;
   throw new ShapeError({
     culprit,
     problem: `${name} holds ${spec.dtype} elements`,
-    remedy: `pass ${dtype} elements`,
+    remedy: `pass ${dtype} elements${hint}`,
   });
 }
 
@@ -33,10 +35,16 @@ export function typed(
   index: number,
   name: string,
   dtype: DType = 'float32',
+  hint?: string,
 ): ValueSpec {
   const spec = present(culprit, inputs, index, name);
-  checkType(culprit, name, spec, dtype);
+  checkType(culprit, name, spec, dtype, hint);
   return spec;
+}
+
+/** The second input, which must be there and hold numbers of classes. */
+export function classTargets(culprit: string, inputs: readonly (ValueSpec | null)[]): ValueSpec {
+  return typed(culprit, inputs, 1, 'targets', 'int32', ': of one-hot rows, the place of each 1');
 }
 
 /** Throws unless `spec` has `rank` dimensions; `letters` names them, as `T,B,I`. */
@@ -99,4 +107,16 @@ export function checkReduction(culprit: string, reduction: unknown): void {
 /** The one output gradient of an operation with a single output. */
 export function only<V>(dOutputs: readonly (V | null)[]): V {
   return dOutputs[0]!;
+}
+
+/** {@link Graph.record}s in the graph of the inputs. */
+export function apply<A>(
+  operation: Operation<A>,
+  inputs: readonly (Value | null)[],
+  attributes: A,
+  label?: string,
+): readonly Value[] {
+  const graph = inputs.find((input) => input instanceof Value)?.graph;
+  // Without one, that of no value throws.
+  return (graph ?? new Graph()).record(operation, inputs, attributes, label);
 }

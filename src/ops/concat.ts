@@ -2,8 +2,8 @@
 import { ArgumentError, ShapeError } from '../graph/errors.js';
 import { defineOperation } from '../graph/operation.js';
 import { formatShape, normalizeAxis } from '../graph/shape.js';
-import type { Value } from '../graph/value.js';
-import { checkNumbers, only, present } from './check.js';
+import { checkValue, type Value } from '../graph/value.js';
+import { apply, checkNumbers, only, present } from './check.js';
 import { reshape } from './reshape.js';
 import { slice } from './slice.js';
 
@@ -56,9 +56,10 @@ export function concat(values: readonly Value[], axis: number): Value {
   if (!first) {
     throw new ArgumentError({ culprit: 'concat', problem: 'got no values', remedy: 'pass at least one' });
   }
+  checkValue('concat', 'value 0', first);
   const normalized = normalizeAxis('concat', axis, first.shape.length);
   if (values.length === 1) return first;
-  return first.graph.record(concatOperation, values, { axis: normalized })[0]!;
+  return apply(concatOperation, values, { axis: normalized })[0]!;
 }
 
 /** Values of one shape joined along a new axis, the first by default. */
@@ -67,6 +68,7 @@ export function stack(values: readonly Value[], axis = 0): Value {
   if (!first) {
     throw new ArgumentError({ culprit: 'stack', problem: 'got no values', remedy: 'pass at least one' });
   }
+  values.forEach((value, i) => checkValue('stack', `value ${i}`, value));
   const normalized = normalizeAxis('stack', axis, first.shape.length + 1);
   const raise = (x: Value): Value =>
     reshape(x, [...x.shape.slice(0, normalized), 1, ...x.shape.slice(normalized)]);

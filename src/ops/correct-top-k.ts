@@ -1,10 +1,10 @@
 /** `correctTopK`: whether each target is among the classes of the k highest scores. */
 import { ShapeError } from '../graph/errors.js';
 import { defineOperation } from '../graph/operation.js';
-import { checkWhole } from '../graph/options.js';
+import { checkOptions, checkWhole } from '../graph/options.js';
 import { formatShape, sameShape } from '../graph/shape.js';
 import type { Value } from '../graph/value.js';
-import { typed } from './check.js';
+import { apply, classTargets, typed } from './check.js';
 
 /** Attributes of {@link correctTopKOperation}. */
 export interface CorrectTopKAttributes {
@@ -20,7 +20,7 @@ export const correctTopKOperation = defineOperation<CorrectTopKAttributes>({
   name: 'correctTopK',
   infer(inputs, { k }, culprit) {
     const scores = typed(culprit, inputs, 0, 'scores');
-    const targets = typed(culprit, inputs, 1, 'targets', 'int32');
+    const targets = classTargets(culprit, inputs);
     const classes = scores.shape.at(-1);
     if (classes === undefined || !sameShape(scores.shape.slice(0, -1), targets.shape)) {
       throw new ShapeError({
@@ -42,6 +42,7 @@ export const correctTopKOperation = defineOperation<CorrectTopKAttributes>({
  * @returns 1 or 0 a target; it has no gradient
  */
 export function correctTopK(scores: Value, targets: Value, options: { readonly k?: number } = {}): Value {
+  checkOptions('correctTopK', options, ['k']);
   const { k = 1 } = options;
-  return scores.graph.record(correctTopKOperation, [scores, targets], { k })[0]!;
+  return apply(correctTopKOperation, [scores, targets], { k })[0]!;
 }

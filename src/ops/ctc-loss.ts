@@ -3,7 +3,7 @@ import { ShapeError } from '../graph/errors.js';
 import { defineOperation, OPAQUE } from '../graph/operation.js';
 import { checkFlag, checkWhole } from '../graph/options.js';
 import type { Value, ValueSpec } from '../graph/value.js';
-import { checkRank, checkSameShape, only, present, typed } from './check.js';
+import { apply, checkRank, checkSameShape, only, present, typed } from './check.js';
 
 /** Attributes of {@link ctcLossOperation} and its backward. */
 export interface CtcLossAttributes {
@@ -85,8 +85,7 @@ export const ctcLossOperation = defineOperation<CtcLossAttributes>({
     return [{ shape: [inferLoss(inputs, attributes, culprit).B], dtype: 'float32' }, OPAQUE];
   },
   gradient(node, dOutputs) {
-    const [logProbabilities] = node.inputs;
-    const [dLogProbabilities] = logProbabilities!.graph.record(
+    const [dLogProbabilities] = apply(
       ctcLossBackwardOperation,
       [...node.inputs, node.outputs[1]!, only(dOutputs)],
       node.attributes,
@@ -132,7 +131,7 @@ export interface CtcInputs {
  */
 export function ctcLosses(inputs: CtcInputs, attributes: CtcLossAttributes, label = ''): Value {
   const { logProbabilities, targets, inputLengths, targetLengths } = inputs;
-  return logProbabilities.graph.record(
+  return apply(
     ctcLossOperation,
     [logProbabilities, targets, inputLengths, targetLengths],
     attributes,

@@ -2,7 +2,7 @@
 import { ArgumentError } from '../graph/errors.js';
 import { defineOperation, type Operation } from '../graph/operation.js';
 import type { Value } from '../graph/value.js';
-import { checkSameShape, only, typed } from './check.js';
+import { apply, checkSameShape, only, typed } from './check.js';
 
 /** Attributes of {@link dropoutOperation}. */
 export interface DropoutAttributes {
@@ -34,7 +34,7 @@ export const dropoutOperation: Operation<DropoutAttributes> = defineOperation<Dr
   },
   gradient(node, dOutputs) {
     const dY = only(dOutputs);
-    return [dY.graph.record(dropoutOperation, [dY, node.inputs[1]!], node.attributes, node.label)[0]!, null];
+    return [apply(dropoutOperation, [dY, node.inputs[1]!], node.attributes, node.label)[0]!, null];
   },
 });
 
@@ -52,5 +52,5 @@ export function dropout(x: Value, seed: Value, attributes: DropoutAttributes, la
   checkProbability(label ? `dropout "${label}"` : 'dropout', attributes.p);
   if (attributes.p === 0) return x;
   const { p, stream } = attributes;
-  return x.graph.record(dropoutOperation, [x, seed], { p, stream }, label)[0]!;
+  return apply(dropoutOperation, [x, seed], { p, stream }, label)[0]!;
 }

@@ -2,7 +2,7 @@
 import { defineOperation } from '../graph/operation.js';
 import { checkSize, sizeOf } from '../graph/shape.js';
 import type { Value } from '../graph/value.js';
-import { checkRank, checkSameShape, only, typed } from './check.js';
+import { apply, checkRank, checkSameShape, only, typed } from './check.js';
 
 /** Attributes of {@link embeddingOperation}: none. */
 export type EmbeddingAttributes = Readonly<Record<string, never>>;
@@ -26,7 +26,7 @@ export const embeddingOperation = defineOperation<EmbeddingAttributes>({
     const tokens = node.inputs[1]!;
     const attributes = { vocabSize: table.shape[0]! };
     const inputs = [only(dOutputs), tokens];
-    return [table.graph.record(embeddingBackwardOperation, inputs, attributes, node.label)[0]!, null];
+    return [apply(embeddingBackwardOperation, inputs, attributes, node.label)[0]!, null];
   },
 });
 
@@ -52,5 +52,5 @@ export const embeddingBackwardOperation = defineOperation<EmbeddingBackwardAttri
  * @returns the tokens' shape with `E` appended
  */
 export function embedding(table: Value, tokens: Value, label = ''): Value {
-  return table.graph.record(embeddingOperation, [table, tokens], {}, label)[0]!;
+  return apply(embeddingOperation, [table, tokens], {}, label)[0]!;
 }

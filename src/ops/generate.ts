@@ -5,7 +5,7 @@ import { defineOperation } from '../graph/operation.js';
 import { checkSize, formatShape } from '../graph/shape.js';
 import type { Value, ValueSpec } from '../graph/value.js';
 import { CELLS, type CellName } from './cells.js';
-import { checkCount, checkRank, checkSameShape, present, typed } from './check.js';
+import { apply, checkCount, checkRank, checkSameShape, present, typed } from './check.js';
 import { stack } from './concat.js';
 import { embedding } from './embedding.js';
 import { linear } from './linear.js';
@@ -201,7 +201,7 @@ function record(
   });
   const inputs = generateInputNames(cell, numLayers).map((name) => given.get(name) ?? null);
   const body = recordStep({ cell, activation, numLayers, writes }, given, label);
-  const outputs = table.graph.record(
+  const outputs = apply(
     generateOperation,
     inputs,
     { cell, activation, length, numLayers, writes, body },

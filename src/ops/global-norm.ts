@@ -2,7 +2,7 @@
 import { ArgumentError } from '../graph/errors.js';
 import { defineOperation } from '../graph/operation.js';
 import type { Value } from '../graph/value.js';
-import { typed } from './check.js';
+import { apply, typed } from './check.js';
 
 /** Attributes of {@link globalNormOperation}: none. */
 export type GlobalNormAttributes = Readonly<Record<string, never>>;
@@ -27,5 +27,5 @@ export function globalNorm(gradients: readonly Value[]): Value {
       remedy: 'pass at least one',
     });
   }
-  return first.graph.record(globalNormOperation, gradients, {})[0]!;
+  return apply(globalNormOperation, gradients, {})[0]!;
 }

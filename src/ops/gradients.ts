@@ -2,7 +2,7 @@
 import { differentiate } from '../graph/differentiate.js';
 import { ArgumentError, ShapeError } from '../graph/errors.js';
 import { formatShape, sameShape } from '../graph/shape.js';
-import type { Value } from '../graph/value.js';
+import { checkValue, type Value } from '../graph/value.js';
 import { add } from './binary.js';
 import { fill } from './fill.js';
 
@@ -14,6 +14,7 @@ import { fill } from './fill.js';
  * @throws ShapeError where `loss` is no scalar
  */
 export function gradients(loss: Value, sources: readonly Value[]): Value[] {
+  checkValue('gradients', 'the loss', loss);
   if (loss.size !== 1 || loss.dtype !== 'float32') {
     throw new ShapeError({
       culprit: 'gradients',
@@ -45,6 +46,7 @@ export function vectorJacobian(
     }
   });
   sources.forEach((source, i) => {
+    checkValue('gradients', `source ${i}`, source);
     if (source.dtype === 'float32') return;
     throw new ArgumentError({
       culprit: 'gradients',

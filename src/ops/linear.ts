@@ -3,7 +3,7 @@ import { ShapeError } from '../graph/errors.js';
 import { defineOperation } from '../graph/operation.js';
 import { formatShape } from '../graph/shape.js';
 import type { Value } from '../graph/value.js';
-import { checkRank, checkSameShape, only, typed } from './check.js';
+import { apply, checkRank, checkSameShape, only, typed } from './check.js';
 import { matmul } from './matmul.js';
 import { sum } from './reduce-sum.js';
 import { reshape } from './reshape.js';
@@ -52,5 +52,5 @@ export const linearOperation = defineOperation<LinearAttributes>({
  * @throws ShapeError where the sizes do not fit
  */
 export function linear(x: Value, weight: Value, bias: Value | null = null, label = ''): Value {
-  return x.graph.record(linearOperation, [x, weight, bias], {}, label)[0]!;
+  return apply(linearOperation, [x, weight, bias], {}, label)[0]!;
 }

@@ -1,10 +1,11 @@
 /** `matmul`: the product of two matrices, or of two batches of them, either transposed on the way in. */
 import { ShapeError } from '../graph/errors.js';
 import { defineOperation } from '../graph/operation.js';
+import { checkOptions } from '../graph/options.js';
 import { formatShape, sameShape, type Shape } from '../graph/shape.js';
 import type { Value, ValueSpec } from '../graph/value.js';
 import { sumTo } from './broadcast.js';
-import { only, typed } from './check.js';
+import { apply, only, typed } from './check.js';
 import { reshape } from './reshape.js';
 
 /** Attributes of {@link matmulOperation}. */
@@ -89,6 +90,7 @@ export const matmulOperation = defineOperation<MatmulAttributes>({
  * @throws ShapeError where the sizes do not fit, or leading dimensions would have to be broadcast
  */
 export function matmul(a: Value, b: Value, options: Partial<MatmulAttributes> = {}): Value {
+  checkOptions('matmul', options, ['transposeA', 'transposeB']);
   const { transposeA = false, transposeB = false } = options;
-  return a.graph.record(matmulOperation, [a, b], { transposeA, transposeB })[0]!;
+  return apply(matmulOperation, [a, b], { transposeA, transposeB })[0]!;
 }

@@ -2,7 +2,7 @@
 import { ArgumentError } from '../graph/errors.js';
 import { defineOperation } from '../graph/operation.js';
 import type { Value, ValueSpec } from '../graph/value.js';
-import { checkCount, checkSameShape, typed } from './check.js';
+import { apply, checkCount, checkSameShape, typed } from './check.js';
 
 /** Stochastic gradient descent, https://pytorch.org/docs/stable/generated/torch.optim.SGD.html */
 export interface SgdRule {
@@ -359,7 +359,7 @@ export function optimizerUpdate(inputs: OptimizerUpdateInputs): {
       remedy: 'pass one a parameter',
     });
   }
-  const outputs = learningRate.graph.record(
+  const outputs = apply(
     optimizerUpdateOperation,
     [learningRate, gradientNorm, clipNorm, clipValue, counters, ...parameters, ...lists.flat()],
     { rule, count, learningRateFactor },

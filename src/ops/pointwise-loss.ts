@@ -3,8 +3,8 @@ import { ArgumentError, ShapeError } from '../graph/errors.js';
 import { defineOperation } from '../graph/operation.js';
 import { checkChoice, checkNumber } from '../graph/options.js';
 import { formatShape, sameShape } from '../graph/shape.js';
-import type { Value, ValueSpec } from '../graph/value.js';
-import { checkSameShape, checkType, only, typed } from './check.js';
+import { culpritOf, type Value, type ValueSpec } from '../graph/value.js';
+import { apply, checkSameShape, checkType, only, typed } from './check.js';
 
 /**
  * The losses there are. With prediction x, target z and e = x − z:
@@ -15,7 +15,13 @@ import { checkSameShape, checkType, only, typed } from './check.js';
  */
 export type PointwiseLossKind = 'squared' | 'absolute' | 'huber' | 'binaryCrossEntropy';
 
-const KINDS: readonly PointwiseLossKind[] = ['squared', 'absolute', 'huber', 'binaryCrossEntropy'];
+/** And the functions that give them reduced. */
+const KINDS: Readonly<Record<PointwiseLossKind, string>> = {
+  squared: 'meanSquaredError',
+  absolute: 'meanAbsoluteError',
+  huber: 'huber',
+  binaryCrossEntropy: 'binaryCrossEntropyWithLogits',
+};
 
 /** Attributes of {@link pointwiseLossOperation}. */
 export interface PointwiseLossAttributes {
@@ -35,51 +41,50 @@ function inferLosses(
   { kind, delta }: PointwiseLossAttributes,
   culprit: string,
 ): ValueSpec {
-  checkChoice(culprit, 'kind', kind, KINDS);
-  const who = `${culprit} ${kind}`;
-  const prediction = typed(who, inputs, 0, 'prediction');
-  const target = typed(who, inputs, 1, 'target');
+  checkChoice(culprit, 'kind', kind, Object.keys(KINDS));
+  const prediction = typed(culprit, inputs, 0, 'prediction');
+  const target = typed(culprit, inputs, 1, 'target');
   if (!sameShape(prediction.shape, target.shape)) {
     throw new ShapeError({
-      culprit: who,
+      culprit,
       problem: `prediction has shape ${formatShape(prediction.shape)}, target ${formatShape(target.shape)}`,
       remedy: 'pass two values of one shape',
     });
   }
   const posWeight = inputs[2];
   if (posWeight) {
-    checkType(who, 'posWeight', posWeight, 'float32');
+    checkType(culprit, 'posWeight', posWeight, 'float32');
     const { length } = posWeight.shape;
     const last = length === 0 ? [] : prediction.shape.slice(-length);
     if (kind !== 'binaryCrossEntropy' || !sameShape(posWeight.shape, last)) {
       throw new ShapeError({
-        culprit: who,
+        culprit,
         problem: `posWeight has shape ${formatShape(posWeight.shape)}, the prediction ${formatShape(prediction.shape)}`,
         remedy: "let a binary cross-entropy's posWeight have the last dimensions of the prediction, or none",
       });
     }
   }
-  checkNumber(who, 'delta', delta, { above: 0 });
+  checkNumber(culprit, 'delta', delta, { above: 0 });
   return { shape: prediction.shape, dtype: 'float32' };
 }
 
 /** `[prediction, target, posWeight|null] → [losses]`; posWeight has the last dimensions of the prediction, or none. */
 export const pointwiseLossOperation = defineOperation<PointwiseLossAttributes>({
   name: 'pointwiseLoss',
+  called: ({ kind }) => KINDS[kind],
   infer(inputs, attributes, culprit) {
     return [inferLosses(inputs, attributes, culprit)];
   },
   gradient(node, dOutputs, wanted) {
-    const [prediction] = node.inputs;
     if (wanted[2]) {
       throw new ArgumentError({
-        culprit: node.label ? `pointwiseLoss "${node.label}"` : 'pointwiseLoss',
+        culprit: culpritOf(node),
         problem: 'its posWeight is differentiated, which has no gradient rule',
         remedy: 'put stopGradient around it',
       });
     }
     const derivative = (by: PointwiseLossBackwardAttributes['by']): Value =>
-      prediction!.graph.record(
+      apply(
         pointwiseLossBackwardOperation,
         [...node.inputs, only(dOutputs)],
         { ...node.attributes, by },
@@ -123,7 +128,7 @@ export function pointwiseLoss(
   options: PointwiseLossOptions = {},
 ): Value {
   const { delta = 1, posWeight = null } = options;
-  return prediction.graph.record(pointwiseLossOperation, [prediction, target, posWeight], {
+  return apply(pointwiseLossOperation, [prediction, target, posWeight], {
     kind,
     delta,
   })[0]!;

@@ -4,7 +4,7 @@ import { defineOperation, OPAQUE } from '../graph/operation.js';
 import { formatShape, type Shape } from '../graph/shape.js';
 import type { Value, ValueSpec } from '../graph/value.js';
 import { CELLS, type CellName } from './cells.js';
-import { checkCount, checkRank, checkSameShape, present, typed } from './check.js';
+import { apply, checkCount, checkRank, checkSameShape, present, typed } from './check.js';
 import {
   checkCell,
   checkLstmOnly,
@@ -293,7 +293,7 @@ export const recurrentOperation = defineOperation<RecurrentAttributes>({
     const y = node.outputs[0]!;
     const residual = node.outputs.at(-1)!;
     const inputs = [...node.inputs, y, residual, ...dOutputs.slice(0, -1)];
-    const [dX, ...dOthers] = y.graph.record(recurrentBackwardOperation, inputs, node.attributes, node.label);
+    const [dX, ...dOthers] = apply(recurrentBackwardOperation, inputs, node.attributes, node.label);
     const dInputs = [dX!, null, null, ...dOthers];
     return dInputs.map((dInput, i) => (wanted[i] ? dInput : null));
   },
@@ -424,7 +424,7 @@ export function recurrent(inputs: RecurrentInputs): { output: Value; finalStates
     listParameters(culprit, cell, parameters),
   );
   const attributes = { ...pickAttributes(inputs), cell, directions };
-  const outputs = x.graph.record(recurrentOperation, [x, mask, seed, ...lists], attributes, label);
+  const outputs = apply(recurrentOperation, [x, mask, seed, ...lists], attributes, label);
   return { output: outputs[0]!, finalStates: outputs.slice(1, -1) };
 }
 

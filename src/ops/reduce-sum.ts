@@ -1,6 +1,7 @@
 /** `reduceSum`: sums and means over axes. Its rules stand beside those of its gradient, `broadcast`. */
+import { checkOptions } from '../graph/options.js';
 import { normalizeAxis } from '../graph/shape.js';
-import type { Value } from '../graph/value.js';
+import { checkValue, type Value } from '../graph/value.js';
 import { recordReduceSum } from './broadcast.js';
 
 export { reduceSumOperation, sumTo } from './broadcast.js';
@@ -14,7 +15,10 @@ export interface ReduceOptions {
   readonly keepDims?: boolean;
 }
 
-function normalizeAxes(culprit: string, x: Value, axes: ReduceOptions['axes']): number[] {
+function normalizeAxes(culprit: string, x: Value, options: ReduceOptions): number[] {
+  checkValue(culprit, 'x', x);
+  checkOptions(culprit, options, ['axes', 'keepDims']);
+  const { axes } = options;
   const rank = x.shape.length;
   if (axes === undefined) return x.shape.map((_, axis) => axis);
   const list = typeof axes === 'number' ? [axes] : axes;
@@ -23,13 +27,13 @@ function normalizeAxes(culprit: string, x: Value, axes: ReduceOptions['axes']): 
 
 /** The sum over some axes, or over all. */
 export function sum(x: Value, options: ReduceOptions = {}): Value {
-  const axes = normalizeAxes('sum', x, options.axes);
+  const axes = normalizeAxes('sum', x, options);
   return recordReduceSum(x, { axes, keepDims: options.keepDims ?? false, scale: 1 });
 }
 
 /** The mean over some axes, or over all. */
 export function mean(x: Value, options: ReduceOptions = {}): Value {
-  const axes = normalizeAxes('mean', x, options.axes);
+  const axes = normalizeAxes('mean', x, options);
   const count = axes.reduce((product, axis) => product * x.shape[axis]!, 1);
   return recordReduceSum(x, { axes, keepDims: options.keepDims ?? false, scale: 1 / count });
 }

@@ -2,8 +2,8 @@
 import { ArgumentError, ShapeError } from '../graph/errors.js';
 import { defineOperation } from '../graph/operation.js';
 import { checkShape, formatShape, sameShape, sizeOf, type Shape } from '../graph/shape.js';
-import type { Value } from '../graph/value.js';
-import { checkNumbers, only, present } from './check.js';
+import { checkValue, type Value } from '../graph/value.js';
+import { apply, checkNumbers, only, present } from './check.js';
 
 /** Attributes of {@link reshapeOperation}. */
 export interface ReshapeAttributes {
@@ -34,6 +34,7 @@ export const reshapeOperation = defineOperation<ReshapeAttributes>({
  * Returns `x` itself where the shape is the same.
  */
 export function reshape(x: Value, shape: Shape): Value {
+  checkValue('reshape', 'x', x);
   const resolved = [...shape];
   const open = resolved.indexOf(-1);
   if (open >= 0) {
@@ -49,5 +50,5 @@ export function reshape(x: Value, shape: Shape): Value {
     resolved[open] = dimension;
   }
   if (sameShape(resolved, x.shape)) return x;
-  return x.graph.record(reshapeOperation, [x], { shape: resolved })[0]!;
+  return apply(reshapeOperation, [x], { shape: resolved })[0]!;
 }

@@ -3,7 +3,7 @@ import { ShapeError } from '../graph/errors.js';
 import { defineOperation } from '../graph/operation.js';
 import { formatShape } from '../graph/shape.js';
 import type { Value, ValueSpec } from '../graph/value.js';
-import { checkSameShape, typed } from './check.js';
+import { apply, checkSameShape, typed } from './check.js';
 
 /** Attributes of {@link sampleTokenOperation}: none. */
 export type SampleTokenAttributes = Readonly<Record<string, never>>;
@@ -90,5 +90,5 @@ export function samplerInputs({ temperature, topK, topP, seeds, position }: Samp
  * @returns int32 `[B]`; it has no gradient
  */
 export function drawTokens(logits: Value, sampler: Sampler, label = ''): Value {
-  return logits.graph.record(sampleTokenOperation, [logits, ...samplerInputs(sampler)], {}, label)[0]!;
+  return apply(sampleTokenOperation, [logits, ...samplerInputs(sampler)], {}, label)[0]!;
 }

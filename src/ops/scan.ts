@@ -4,7 +4,7 @@ import { ArgumentError, ShapeError } from '../graph/errors.js';
 import { Graph } from '../graph/graph.js';
 import { defineOperation } from '../graph/operation.js';
 import { checkSize, formatShape, sameShape } from '../graph/shape.js';
-import type { Node, Value, ValueSpec } from '../graph/value.js';
+import { checkValue, type Node, type Value, type ValueSpec } from '../graph/value.js';
 import { add } from './binary.js';
 import { checkCount, checkNumbers, present } from './check.js';
 import { fill } from './fill.js';
@@ -236,6 +236,10 @@ export function scan(
   if (!graph) {
     throw new ArgumentError({ culprit, problem: 'got no values', remedy: 'pass a carry, xs or consts' });
   }
+  for (const value of [...carry, ...xs, ...consts]) {
+    checkValue(culprit, 'a carry, x or const', value);
+    checkNumbers(culprit, value);
+  }
   const length = inputs.length ?? xs[0]?.shape[0];
   if (length === undefined) {
     throw new ArgumentError({
@@ -244,7 +248,6 @@ export function scan(
       remedy: 'pass length, or xs with a first dimension',
     });
   }
-  for (const value of [...carry, ...xs, ...consts]) checkNumbers(culprit, value);
   const step = new Graph(`${graph.name}/${label || 'scan'}`);
   const declare = (name: string, value: Value, shape = value.shape): Value =>
     step.input(name, shape, value.dtype === 'int32' ? 'int32' : 'float32');

@@ -2,7 +2,7 @@
 import { defineOperation } from '../graph/operation.js';
 import { checkSize } from '../graph/shape.js';
 import type { Value } from '../graph/value.js';
-import { checkRank, typed } from './check.js';
+import { apply, checkRank, typed } from './check.js';
 
 /** Attributes of {@link sequenceMaskOperation}. */
 export interface SequenceMaskAttributes {
@@ -30,5 +30,5 @@ export const sequenceMaskOperation = defineOperation<SequenceMaskAttributes>({
  * @returns int32 `[T,B]`, 1 at the steps a sequence has, 0 at those after its end
  */
 export function sequenceMask(lengths: Value, T: number, label = ''): Value {
-  return lengths.graph.record(sequenceMaskOperation, [lengths], { T }, label)[0]!;
+  return apply(sequenceMaskOperation, [lengths], { T }, label)[0]!;
 }

@@ -2,8 +2,8 @@
 import { ArgumentError } from '../graph/errors.js';
 import { defineOperation } from '../graph/operation.js';
 import { formatShape } from '../graph/shape.js';
-import type { Value } from '../graph/value.js';
-import { checkNumbers, only, present, typed } from './check.js';
+import { checkValue, type Value } from '../graph/value.js';
+import { apply, checkNumbers, only, present, typed } from './check.js';
 
 /** Attributes of {@link sliceOperation}: one number a dimension. */
 export interface SliceAttributes {
@@ -76,11 +76,12 @@ export const padOperation = defineOperation<PadAttributes>({
 
 /** The block of `size` that starts at `begin`, one number a dimension; a size of −1 takes the rest. */
 export function slice(x: Value, begin: readonly number[], size: readonly number[]): Value {
+  checkValue('slice', 'x', x);
   const resolved = size.map((s, axis) => (s === -1 ? (x.shape[axis] ?? 0) - (begin[axis] ?? 0) : s));
-  return x.graph.record(sliceOperation, [x], { begin: [...begin], size: resolved })[0]!;
+  return apply(sliceOperation, [x], { begin: [...begin], size: resolved })[0]!;
 }
 
 /** `x` with `before` zeros ahead of it and `after` zeros behind it along each dimension. */
 export function pad(x: Value, before: readonly number[], after: readonly number[]): Value {
-  return x.graph.record(padOperation, [x], { before: [...before], after: [...after] })[0]!;
+  return apply(padOperation, [x], { before: [...before], after: [...after] })[0]!;
 }

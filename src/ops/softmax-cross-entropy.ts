@@ -3,8 +3,17 @@ import { ArgumentError, ShapeError } from '../graph/errors.js';
 import { defineOperation, OPAQUE } from '../graph/operation.js';
 import { checkNumber, checkOptions } from '../graph/options.js';
 import { formatShape, sameShape, type Shape } from '../graph/shape.js';
-import type { Value, ValueSpec } from '../graph/value.js';
-import { checkReduction, checkSameShape, checkType, only, present, typed } from './check.js';
+import { culpritOf, type Value, type ValueSpec } from '../graph/value.js';
+import {
+  apply,
+  checkReduction,
+  checkSameShape,
+  checkType,
+  classTargets,
+  only,
+  present,
+  typed,
+} from './check.js';
 
 /** How the losses of single targets become the result. */
 export type Reduction = 'mean' | 'sum' | 'none';
@@ -30,7 +39,7 @@ function inferLoss(
 ): { logits: ValueSpec; loss: Shape } {
   const name = normalized ? 'log probabilities' : 'logits';
   const logits = typed(culprit, inputs, 0, name);
-  const targets = typed(culprit, inputs, 1, 'targets', 'int32');
+  const targets = classTargets(culprit, inputs);
   const classes = logits.shape.at(-1);
   if (classes === undefined || !sameShape(logits.shape.slice(0, -1), targets.shape)) {
     throw new ShapeError({
@@ -68,19 +77,19 @@ function inferLoss(
  */
 export const softmaxCrossEntropyOperation = defineOperation<SoftmaxCrossEntropyAttributes>({
   name: 'softmaxCrossEntropy',
+  called: ({ normalized }) => (normalized ? 'nllLoss' : 'crossEntropy'),
   infer(inputs, attributes, culprit) {
     return [{ shape: inferLoss(inputs, attributes, culprit).loss, dtype: 'float32' }, OPAQUE];
   },
   gradient(node, dOutputs, wanted) {
-    const [logits] = node.inputs;
     if (wanted[2] || wanted[3]) {
       throw new ArgumentError({
-        culprit: node.label ? `softmaxCrossEntropy "${node.label}"` : 'softmaxCrossEntropy',
+        culprit: culpritOf(node),
         problem: `its ${wanted[2] ? 'weight' : 'mask'} is differentiated, which has no gradient rule`,
         remedy: 'put stopGradient around it, or multiply the losses of reduction "none" by it',
       });
     }
-    const [dLogits] = logits!.graph.record(
+    const [dLogits] = apply(
       softmaxCrossEntropyBackwardOperation,
       [...node.inputs, node.outputs[1]!, only(dOutputs)],
       node.attributes,
@@ -140,7 +149,7 @@ export function softmaxCrossEntropy(
   label = '',
 ): Value {
   const known = ['reduction', 'ignoreIndex', 'weight', 'mask', 'labelSmoothing'];
-  checkOptions('softmaxCrossEntropy', options, known);
+  checkOptions('crossEntropy', options, known);
   const { labelSmoothing = 0, ...rest } = options;
   return record(logits, targets, rest, { labelSmoothing, normalized: false }, label);
 }
@@ -172,7 +181,7 @@ function record(
   label: string,
 ): Value {
   const { reduction = 'mean', ignoreIndex = IGNORE_INDEX, weight = null, mask = null } = options;
-  return input.graph.record(
+  return apply(
     softmaxCrossEntropyOperation,
     [input, targets, weight, mask],
     { reduction, ignoreIndex, ...attributes },

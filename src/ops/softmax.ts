@@ -2,7 +2,7 @@
 import { defineOperation } from '../graph/operation.js';
 import { ShapeError } from '../graph/errors.js';
 import type { Value } from '../graph/value.js';
-import { checkSameShape, only, typed } from './check.js';
+import { apply, checkSameShape, only, typed } from './check.js';
 
 /** Attributes of {@link softmaxOperation} and {@link softmaxBackwardOperation}. */
 export interface SoftmaxAttributes {
@@ -13,6 +13,7 @@ export interface SoftmaxAttributes {
 /** `[x[…,V]] → [y[…,V]]`; the largest of each row is subtracted first, so that nothing overflows. */
 export const softmaxOperation = defineOperation<SoftmaxAttributes>({
   name: 'softmax',
+  called: ({ log }) => (log ? 'logSoftmax' : 'softmax'),
   infer(inputs, _attributes, culprit) {
     const x = typed(culprit, inputs, 0, 'x');
     if (x.shape.length === 0) {
@@ -22,7 +23,7 @@ export const softmaxOperation = defineOperation<SoftmaxAttributes>({
   },
   gradient(node, dOutputs) {
     const y = node.outputs[0]!;
-    return [...y.graph.record(softmaxBackwardOperation, [y, only(dOutputs)], node.attributes, node.label)];
+    return [...apply(softmaxBackwardOperation, [y, only(dOutputs)], node.attributes, node.label)];
   },
 });
 
@@ -39,10 +40,10 @@ export const softmaxBackwardOperation = defineOperation<SoftmaxAttributes>({
 
 /** `eˣ / Σ eˣ` over the last dimension. */
 export function softmax(x: Value): Value {
-  return x.graph.record(softmaxOperation, [x], { log: false })[0]!;
+  return apply(softmaxOperation, [x], { log: false })[0]!;
 }
 
 /** `x − ln Σ eˣ` over the last dimension. */
 export function logSoftmax(x: Value): Value {
-  return x.graph.record(softmaxOperation, [x], { log: true })[0]!;
+  return apply(softmaxOperation, [x], { log: true })[0]!;
 }

@@ -1,7 +1,7 @@
 /** `stopGradient`: the same numbers, through which no gradient flows. */
 import { defineOperation } from '../graph/operation.js';
 import type { Value } from '../graph/value.js';
-import { checkNumbers, present } from './check.js';
+import { apply, checkNumbers, present } from './check.js';
 
 /** Attributes of {@link stopGradientOperation}: none. */
 export type StopGradientAttributes = Readonly<Record<string, never>>;
@@ -19,5 +19,5 @@ export const stopGradientOperation = defineOperation<StopGradientAttributes>({
 
 /** `x`, taken as a constant by differentiation. */
 export function stopGradient(x: Value): Value {
-  return x.graph.record(stopGradientOperation, [x], {})[0]!;
+  return apply(stopGradientOperation, [x], {})[0]!;
 }

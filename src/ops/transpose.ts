@@ -1,8 +1,8 @@
 /** `transpose`: the dimensions of an array in another order. */
 import { ArgumentError } from '../graph/errors.js';
 import { defineOperation } from '../graph/operation.js';
-import type { Value } from '../graph/value.js';
-import { checkNumbers, only, present } from './check.js';
+import { checkValue, type Value } from '../graph/value.js';
+import { apply, checkNumbers, only, present } from './check.js';
 
 /** Attributes of {@link transposeOperation}. */
 export interface TransposeAttributes {
@@ -35,6 +35,7 @@ export const transposeOperation = defineOperation<TransposeAttributes>({
 
 /** `x` with its dimensions reordered: dimension `i` of the result is `permutation[i]` of `x`; reversed by default. */
 export function transpose(x: Value, permutation?: readonly number[]): Value {
+  checkValue('transpose', 'x', x);
   const order = permutation ? [...permutation] : x.shape.map((_, axis) => x.shape.length - 1 - axis);
-  return x.graph.record(transposeOperation, [x], { permutation: order })[0]!;
+  return apply(transposeOperation, [x], { permutation: order })[0]!;
 }

@@ -1,7 +1,7 @@
 /** `unary`: functions of one number, applied to each element, and their derivatives. */
 import { defineOperation } from '../graph/operation.js';
 import type { Value } from '../graph/value.js';
-import { checkSameShape, only, typed } from './check.js';
+import { apply, checkSameShape, only, typed } from './check.js';
 
 /** The functions there are. */
 export type UnaryKind =
@@ -15,13 +15,14 @@ export interface UnaryAttributes {
 /** `[x] → [y]`, `y = f(x)`. */
 export const unaryOperation = defineOperation<UnaryAttributes>({
   name: 'unary',
-  infer(inputs, { kind }, culprit) {
-    return [{ shape: typed(`${culprit} ${kind}`, inputs, 0, 'x').shape, dtype: 'float32' }];
+  called: ({ kind }) => kind,
+  infer(inputs, _attributes, culprit) {
+    return [{ shape: typed(culprit, inputs, 0, 'x').shape, dtype: 'float32' }];
   },
   gradient(node, dOutputs) {
     const y = node.outputs[0]!;
     const x = OF_ARGUMENT.has(node.attributes.kind) ? node.inputs[0]! : y;
-    return [...y.graph.record(unaryBackwardOperation, [x, y, only(dOutputs)], node.attributes, node.label)];
+    return [...apply(unaryBackwardOperation, [x, y, only(dOutputs)], node.attributes, node.label)];
   },
 });
 
@@ -34,18 +35,17 @@ const OF_ARGUMENT: ReadonlySet<UnaryKind> = new Set(['log', 'square', 'abs', 'so
  */
 export const unaryBackwardOperation = defineOperation<UnaryAttributes>({
   name: 'unaryBackward',
-  infer(inputs, { kind }, culprit) {
-    const who = `${culprit} ${kind}`;
-    const x = typed(who, inputs, 0, 'x');
-    checkSameShape(who, 'y', typed(who, inputs, 1, 'y'), x.shape);
-    checkSameShape(who, 'dY', typed(who, inputs, 2, 'dY'), x.shape);
+  infer(inputs, _attributes, culprit) {
+    const x = typed(culprit, inputs, 0, 'x');
+    checkSameShape(culprit, 'y', typed(culprit, inputs, 1, 'y'), x.shape);
+    checkSameShape(culprit, 'dY', typed(culprit, inputs, 2, 'dY'), x.shape);
     return [{ shape: x.shape, dtype: 'float32' }];
   },
   gradient: null,
 });
 
 function record(kind: UnaryKind, x: Value): Value {
-  return x.graph.record(unaryOperation, [x], { kind })[0]!;
+  return apply(unaryOperation, [x], { kind })[0]!;
 }
 
 /** `−x`. */

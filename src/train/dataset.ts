@@ -1,5 +1,6 @@
 /** Data of a fit: samples along the first axis, cut into batches, shuffled, and turned time-major where a network wants it. */
 import { ArgumentError, guardMemory, NonFiniteError, ShapeError } from '../graph/errors.js';
+import { show } from '../graph/options.js';
 import { formatShape, sizeOf, type Shape } from '../graph/shape.js';
 import type { HostArray } from '../graph/value.js';
 import type { TensorData } from '../nn/module.js';
@@ -14,13 +15,16 @@ export interface Dataset {
 
 /** Throws unless `tensor` has a first axis and its numbers fill its shape. */
 export function checkTensor(culprit: string, tensor: TensorData | undefined): asserts tensor is TensorData {
-  const fail = (problem: string): never => {
-    throw new ShapeError({ culprit, problem, remedy: 'pass { shape: [N, …], data: a typed array }' });
+  const fail = (problem: string, wanted = 'a typed array'): never => {
+    throw new ShapeError({ culprit, problem, remedy: `pass { shape: [N, …], data: ${wanted} }` });
   };
   if (!tensor || !Array.isArray(tensor.shape)) return fail('has no shape');
   const { shape, data } = tensor as { shape: Shape; data: unknown };
   if (!(data instanceof Float32Array || data instanceof Float64Array || data instanceof Int32Array)) {
-    return fail('its data is no Float32Array, Float64Array or Int32Array');
+    return fail(
+      `its data is ${show(data)}`,
+      'Float32Array.from(…), or Int32Array.from(…) for classes and tokens',
+    );
   }
   if (shape.length === 0 || shape.some((dimension) => !Number.isSafeInteger(dimension) || dimension < 1)) {
     return fail(`has shape ${formatShape(shape)}`);
@@ -33,12 +37,18 @@ export function checkDataset(
   culprit: string,
   dataset: Dataset | null | undefined,
 ): asserts dataset is Dataset {
-  if (typeof dataset !== 'object' || dataset === null) {
-    throw new ArgumentError({ culprit, problem: 'is no data', remedy: 'pass { x, y }' });
+  const missing = ['x', 'y'].find((name) => !(Object(dataset) as Partial<Record<string, unknown>>)[name]);
+  if (missing) {
+    throw new ArgumentError({
+      culprit,
+      problem: `the data has no ${missing}`,
+      remedy: 'pass both in one object: { x, y }',
+    });
   }
-  checkTensor(`${culprit}, x`, dataset.x);
-  checkTensor(`${culprit}, y`, dataset.y);
-  const [n, m] = [dataset.x.shape[0]!, dataset.y.shape[0]!];
+  const { x, y } = dataset!;
+  checkTensor(`${culprit}, x`, x);
+  checkTensor(`${culprit}, y`, y);
+  const [n, m] = [x.shape[0]!, y.shape[0]!];
   if (n === m) return;
   throw new ShapeError({
     culprit,

@@ -189,6 +189,7 @@ export class ModelFit implements Companion {
   /** See `Model.fit`. */
   async run(data: Dataset, options: ModelFitOptions): Promise<FitHistory> {
     const began = performance.now();
+    checkDataset('fit', data);
     checkOptions('fit', options, OPTIONS);
     const { epochs = 1, batchSize = 32, shuffle = true, seed = 0, stopOnNaN = true } = options;
     const { callbacks = {}, signal } = options;
@@ -610,7 +611,6 @@ function divide(
   data: Dataset,
   { validationSplit = 0, validationData }: ModelFitOptions,
 ): { training: Dataset; validation: Dataset | null } {
-  checkDataset('fit', data);
   checkNumber('fit', 'validationSplit', validationSplit, { min: 0, below: 1 });
   if (validationData) {
     checkDataset('fit, validationData', validationData);

@@ -1,5 +1,5 @@
 /** `Trainer`: an executor, parameters, an optimizer and a recording of the loss, run step by step. */
-import { ArgumentError, DisposedError, ShapeError } from '../graph/errors.js';
+import { ArgumentError, DisposedError, ShapeError, type RnnError } from '../graph/errors.js';
 import {
   checkExecutor,
   checkRunOptions,
@@ -9,10 +9,18 @@ import {
   type Plan,
 } from '../graph/executor.js';
 import type { Graph } from '../graph/graph.js';
-import { checkFlag, checkNumber, checkOptions, checkWhole, nameOf, show } from '../graph/options.js';
+import {
+  checkFlag,
+  checkNumber,
+  checkObject,
+  checkOptions,
+  checkWhole,
+  nameOf,
+  show,
+} from '../graph/options.js';
 import { PlanCache } from '../graph/plan-cache.js';
 import { formatShape, sizeOf, type Shape } from '../graph/shape.js';
-import { Value, type DType, type HostArray, type Variable } from '../graph/value.js';
+import { checkValue, PASS_VALUE, Value, type DType, type HostArray, type Variable } from '../graph/value.js';
 import { assign, CheckpointReader, CheckpointWriter, type Assignment } from '../io/checkpoint.js';
 import { ForwardContext } from '../nn/context.js';
 import { namedVariables, type Module } from '../nn/module.js';
@@ -586,6 +594,7 @@ export class Trainer {
 
   /** Names, types and shapes of a batch, as a key of plans. */
   #describe(batch: Readonly<Record<string, BatchSpec | BatchInput>>): string {
+    checkObject(`${this.#name}, batch`, batch);
     const inputs = Object.entries(batch).map(([name, input]) => {
       const culprit = `${this.#name}, input "${name}"`;
       if (RESERVED.includes(name)) {
@@ -626,15 +635,15 @@ export class Trainer {
       inputs[name] = graph.input(name, shape, dtype);
     }
     const context = new ForwardContext(graph, { training: key.mode !== 'evaluate' });
-    const recorded = this.#record(graph, inputs, context);
+    const recorded: unknown = this.#recordBatch(graph, inputs, context);
     this.noteUpdates(graph);
-    const outputs = recorded instanceof Value ? { loss: recorded } : recorded;
-    const loss = outputs.loss as Value | undefined;
-    if (loss?.size !== 1 || loss.dtype !== 'float32') {
+    const outputs = (recorded instanceof Value ? { loss: recorded } : Object(recorded)) as Recorded & object;
+    const loss: unknown = 'loss' in outputs ? outputs.loss : recorded;
+    if (!(loss instanceof Value) || loss.size !== 1 || loss.dtype !== 'float32') {
       throw new ShapeError({
         culprit: `${this.#name}, loss`,
-        problem: loss ? `is ${loss.dtype}${formatShape(loss.shape)}` : 'is missing',
-        remedy: 'let the recording return one real number, or an object that has it as `loss`',
+        problem: `is ${loss instanceof Value ? `${loss.dtype}${formatShape(loss.shape)}` : show(loss)}`,
+        remedy: 'return one real number, or { loss }',
       });
     }
     if (context.usesSeed) this.#seeded.add(idOf(key));
@@ -649,8 +658,30 @@ export class Trainer {
     }
     if (key.mode !== 'evaluate') this.#recordUpdate(graph, loss, key.mode);
     for (const [name, value] of Object.entries(outputs)) {
+      checkValue(this.#name, `output "${name}"`, value);
       const scalar = value.size === 1 && value.dtype === 'float32';
       graph.output(name, value, { history: key.mode !== 'evaluate' && scalar });
+    }
+  }
+
+  /** Calls the recording; where it fails for an input that the batch lacks, that is what is said. */
+  #recordBatch(graph: Graph, inputs: Readonly<Record<string, Value>>, context: ForwardContext): unknown {
+    const missing = new Set<string>();
+    const watched = new Proxy(inputs, {
+      get: (all, name) => all[name as string] ?? void missing.add(show(name)),
+    });
+    try {
+      return this.#record(graph, watched, context);
+    } catch (cause) {
+      // Inputs may be left out on purpose: they are to blame only where one was taken for a Value.
+      const slip = cause instanceof TypeError || (cause as Partial<RnnError>).remedy === PASS_VALUE;
+      if (missing.size === 0 || !slip) throw cause;
+      throw new ArgumentError({
+        culprit: `${this.#name}, record`,
+        problem: `the batch has no ${[...missing].join()}`,
+        remedy: `it has ${Object.keys(inputs).map(show).join()}`,
+        cause,
+      });
     }
   }
 
@@ -683,10 +714,10 @@ function idOf(key: Key): string {
 }
 
 function checkInput(culprit: string, input: BatchSpec | BatchInput): void {
-  if (!Array.isArray(input.shape)) {
+  if (!Array.isArray((input as BatchSpec | undefined)?.shape)) {
     throw new ShapeError({ culprit, problem: 'has no shape', remedy: 'pass { shape, data }' });
   }
-  const shape = input.shape as Shape;
+  const shape = input.shape;
   const data = 'data' in input ? input.data : undefined;
   const length = typeof data === 'number' ? 1 : ArrayBuffer.isView(data) ? data.length : undefined;
   if (length === undefined || length === sizeOf(shape)) return;

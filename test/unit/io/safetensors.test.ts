@@ -1,5 +1,5 @@
 /** The safetensors reader refuses every kind of damage by name; the writer's files read back exactly. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { ArgumentError, FormatError, OutOfMemoryError, ShapeError } from '../../../src/graph/errors.js';
 import { parseSafetensors, writeSafetensors } from '../../../src/io/safetensors.js';
 
@@ -284,6 +284,12 @@ describe('writeSafetensors', () => {
   it('writes an empty file that reads back', () => {
     expect(parseSafetensors(writeSafetensors(new Map())).tensors.size).toBe(0);
   });
+});
+
+test('writing refuses an object in the place of a Map', () => {
+  const write = (): unknown => writeSafetensors({} as never);
+  expect(write).toThrow(ArgumentError);
+  expect(write).toThrow(/^writeSafetensors: tensors is an object; pass a Map/);
 });
 
 describe('long headers', () => {

@@ -104,8 +104,8 @@ describe('initializers', () => {
     [{ name: 'uniform', gain: 1 }, /weightInit: there is no option "gain"; the options are name, bound/],
     [{ name: 'normal', deviation: -1 }, /deviation is -1/],
     [{ kind: 'zeros' }, /there is no option "kind"/],
-    [null, /its options are null/],
-    [3, /its options are a number/],
+    [null, /got null/],
+    [3, /weightInit: got 3/],
   ];
   it.each(wrong)('refuses %j', (option, message) => {
     expect(() => make(option as InitializerOption, [2, 2])).toThrow(ArgumentError);

@@ -64,6 +64,18 @@ describe('Module', () => {
     expect(await module.state(executor)).toEqual(before);
   });
 
+  it('refuses a state that is no Map', async () => {
+    const executor = new CpuExecutor();
+    const module = new Pair();
+    const state = Object.fromEntries(await module.state(executor));
+    const load = () => module.loadState(executor, state as never);
+    expect(load).toThrow(ArgumentError);
+    expect(load).toThrow(/^pair: state is an object; pass a Map: new Map\(Object.entries/);
+    expect(() => module.loadState(executor, module.state(executor) as never)).toThrow(
+      /is a Promise \(await it\)/,
+    );
+  });
+
   it('refuses two parts of one name', () => {
     class Twice extends Module {
       constructor() {

@@ -139,7 +139,7 @@ describe('tied weights', () => {
     expect(() => new Linear({ ...sizes, weight })).toThrow(
       /linear "out": the weight to share is float32\[3,5\]; pass a variable of shape \[5,3\]/,
     );
-    expect(() => new Linear({ ...sizes, weight: {} as never })).toThrow(/is a object/);
+    expect(() => new Linear({ ...sizes, weight: {} as never })).toThrow(/is an object/);
     const fits = new Variable({ name: 'w', shape: [V, E] });
     expect(() => new Linear({ ...sizes, weight: fits, weightInit: 'zeros' })).toThrow(ArgumentError);
   });

@@ -132,7 +132,7 @@ describe('softmaxCrossEntropy', () => {
       evaluate(inputs, ({ logits, targets }) => [
         ops.softmaxCrossEntropy(logits, targets, { ignoreIndex: null }),
       ]),
-    ).rejects.toThrow(/token -100 at place 0/);
+    ).rejects.toThrow(/class -100 at place 0/);
     await expect(
       evaluate(inputs, ({ logits, targets }) => [
         ops.softmaxCrossEntropy(logits, targets, { ignoreIndex: -1 }),

@@ -365,7 +365,7 @@ describe('options', () => {
     ['three betas', () => new Lion({ betas: [0.9, 0.9, 0.9] as never }), /Lion: betas is not a pair/],
     ['a schedule below 0', () => new Adam({ learningRate: () => -1 }), /Adam: learningRate is -1/],
     ['an option that is none', () => new Adam({ lr: 1 } as never), /Adam: there is no option "lr"/],
-    ['null', () => new Adam(null as never), /Adam: its options are null/],
+    ['null', () => new Adam(null as never), /Adam: got null/],
     ['a later learningRate of -1', () => (new Adam().learningRate = -1), /learningRate is -1/],
   ];
   it.each(wrong)('refuses %s', (_, make, message) => {

@@ -274,7 +274,7 @@ describe('CharacterModel.fit', () => {
     ['validationFraction 1', TEXT, { validationFraction: 1 }, ArgumentError, /validationFraction is 1/],
     ['a held-out part of nothing', TEXT, { validationFraction: 1e-9 }, TextError, /held-out/],
     ['a negative learningRate', TEXT, { learningRate: -1 }, ArgumentError, /learningRate is -1/],
-    ['a learningRate that is text', TEXT, { learningRate: '0.1' }, ArgumentError, /learningRate is string/],
+    ['a learningRate that is text', TEXT, { learningRate: '0.1' }, ArgumentError, /learningRate is "0.1"/],
     ['an optimizer that is none', TEXT, { optimizer: {} }, ArgumentError, /optimizer/],
     ['an option that is none', TEXT, { epochs: 3 }, ArgumentError, /no option "epochs"/],
   ];

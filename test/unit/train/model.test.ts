@@ -695,9 +695,15 @@ describe('misuse of Model', () => {
 
   const { x, y } = line(6);
   const fitted: [string, unknown, ModelFitOptions, new (...args: never[]) => Error, RegExp][] = [
-    ['no data', null, {}, ArgumentError, /is no data/],
-    ['no targets', { x }, {}, ShapeError, /fit, y: has no shape/],
-    ['lists', { x: { shape: [1, 2], data: [1, 2] }, y }, {}, ShapeError, /fit, x: its data is no/],
+    ['no data', null, {}, ArgumentError, /fit: the data has no x; pass both in one object: \{ x, y \}/],
+    ['no targets', { x }, {}, ArgumentError, /fit: the data has no y/],
+    [
+      'lists',
+      { x: { shape: [1, 2], data: [1, 2] }, y },
+      {},
+      ShapeError,
+      /fit, x: its data is an Array; .*Int32Array.from/,
+    ],
     ['a wrong length', { x: { shape: [6, 3], data: x.data }, y }, {}, ShapeError, /12 numbers/],
     ['fewer targets', { x, y: line(5).y }, {}, ShapeError, /x has 6 samples, y 5/],
     [

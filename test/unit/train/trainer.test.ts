@@ -13,6 +13,7 @@ import { Adam } from '../../../src/optim/adam.js';
 import { SGD } from '../../../src/optim/sgd.js';
 import { mul } from '../../../src/ops/binary.js';
 import { sum } from '../../../src/ops/reduce-sum.js';
+import { reshape } from '../../../src/ops/reshape.js';
 import type { StepRecord } from '../../../src/train/pacer.js';
 import { Trainer, type Batch, type TrainerOptions } from '../../../src/train/trainer.js';
 
@@ -416,9 +417,70 @@ describe('Trainer misuse', () => {
     const vector = createTrainer({ executor, parameters: layer, record: (_g, { x }) => layer.forward(x!) });
     await expect(vector.step(batch())).rejects.toThrow(/loss: is float32\[4,1\]/);
     const nothing = createTrainer({ executor, record: () => ({}) as never });
-    await expect(nothing.step(batch())).rejects.toThrow(/loss: is missing/);
+    await expect(nothing.step(batch())).rejects.toThrow(/loss: is an object/);
     const constant = createTrainer({ executor, record: (_g, { x }) => sum(x!) });
     await expect(constant.step(batch())).rejects.toThrow(/reads none of the parameters/);
+  });
+
+  it.each<[string, unknown, RegExp]>([
+    ['nothing', undefined, /^trainer, loss: is undefined; return one real number, or \{ loss \}/],
+    ['a number', 3, /^trainer, loss: is 3;/],
+    ['a promise', Promise.resolve(), /^trainer, loss: is a Promise \(await it\)/],
+    ['a loss that is a number', { loss: 3 }, /^trainer, loss: is 3;/],
+  ])('refuses %s as a loss', async (_, given, message) => {
+    const trainer = createTrainer({ executor: new CpuExecutor(), record: () => given as never });
+    await expect(trainer.step(batch())).rejects.toThrow(ShapeError);
+    await expect(trainer.step(batch())).rejects.toThrow(message);
+  });
+
+  it('refuses an output that is no value', async () => {
+    const layer = new Linear({ inputSize: 2, outputSize: 1 });
+    const trainer = createTrainer({
+      executor: new CpuExecutor(),
+      parameters: layer,
+      record: (_g, { x, y }) => ({ loss: meanSquaredError(layer.forward(x!), y!), scores: null as never }),
+    });
+    await expect(trainer.step(batch())).rejects.toThrow(/^trainer: output "scores" is null; pass a Value/);
+  });
+
+  it('names an input that the recording asks for and the batch lacks', async () => {
+    const layer = new Linear({ inputSize: 2, outputSize: 1 });
+    const { x, y } = batch();
+    const records: TrainerOptions['record'][] = [
+      (_g, { x, y }) => meanSquaredError(layer.forward(x!), y!),
+      // As JavaScript would have it.
+      (_g, { x, target }) => reshape(sum(layer.forward(x!)), target!.shape),
+    ];
+    const [one, other] = records.map((record) =>
+      createTrainer({ executor: new CpuExecutor(), parameters: layer, record }),
+    ) as [Trainer, Trainer];
+    await expect(one.step({ inputs: x!, y: y! })).rejects.toThrow(
+      /^trainer, record: the batch has no "x"; it has "inputs","y"$/,
+    );
+    await expect(other.step({ x: x!, y: y! })).rejects.toThrow(/the batch has no "target"; it has "x","y"$/);
+    expect((await one.step({ x: x!, y: y! })).step).toBe(1);
+  });
+
+  it('lets inputs be left out that the recording can do without', async () => {
+    const layer = new Linear({ inputSize: 2, outputSize: 1 });
+    const trainer = createTrainer({
+      executor: new CpuExecutor(),
+      parameters: layer,
+      record: (_g, { x, y, mask = null }) => meanSquaredError(layer.forward(x!), y!, { mask }),
+    });
+    expect((await trainer.step(batch())).step).toBe(1);
+    await expect(trainer.step(batch(4), { read: ['nothing'] })).rejects.toThrow(/nothing/);
+    const wide = { ...batch(), x: { shape: [4, 3], data: new Float32Array(12) } };
+    await expect(trainer.step(wide)).rejects.toThrow(/^linear: input is float32\[4,3\]/);
+  });
+
+  it.each<[string, unknown, RegExp]>([
+    ['no batch', undefined, /^trainer, batch: got undefined; pass an object/],
+    ['an input that is missing', { x: undefined }, /input "x": has no shape; pass \{ shape, data \}/],
+    ['an array in the place of an input', { x: Float32Array.of(1) }, /input "x": has no shape/],
+  ])('refuses %s', async (_, given, message) => {
+    const trainer = createTrainer({ executor: new CpuExecutor() });
+    await expect(trainer.step(given as never)).rejects.toThrow(message);
   });
 
   it('refuses options out of range', () => {
