@@ -50,9 +50,8 @@ export interface ModelOptions {
   /**
    * Whether the network takes `[B,…]`, as the data are; the default, with which recurrent layers need their own
    * `batchFirst: true`. With `false` it takes sequences time-major, `[T,B,…]`, as they do by default: data stay
-   * `[N,T,…]`, batches are turned
-   * before they go to the device, targets too where the predictions are sequences, and predictions are
-   * turned back.
+   * `[N,T,…]`, batches are turned before they go to the device, targets too where the predictions are sequences,
+   * and predictions are turned back.
    */
   readonly batchFirst?: boolean;
   /** Gradients are scaled down to this global norm. 0, the default, is no clipping. */
