@@ -1,4 +1,5 @@
 /** What layers must know of a recording besides their inputs: whether it trains, and where dropout's randomness comes from. */
+import { ArgumentError } from '../graph/errors.js';
 import type { Graph } from '../graph/graph.js';
 import { checkFlag, checkOptions } from '../graph/options.js';
 import type { Value } from '../graph/value.js';
@@ -11,7 +12,14 @@ export interface ForwardContextOptions {
   readonly seedName?: string;
 }
 
-/** Goes with one recording through all layers that are called. Without one, layers act as in inference. */
+/** Graphs that a training was recorded for. */
+const TRAINING = new WeakSet<Graph>();
+
+/**
+ * Goes with one recording through all layers that are called. Without one, layers act as in inference; but where one
+ * that trains was made for the graph, those that act by chance throw. To let one of them act as in inference within a
+ * training, give it one with `training: false`.
+ */
 export class ForwardContext {
   readonly graph: Graph;
   readonly training: boolean;
@@ -24,6 +32,7 @@ export class ForwardContext {
     checkFlag('forward context', 'training', options.training);
     this.graph = graph;
     this.training = options.training;
+    if (this.training) TRAINING.add(graph);
     this.#seedName = options.seedName ?? 'dropoutSeed';
   }
 
@@ -42,4 +51,10 @@ export class ForwardContext {
   nextStream(): number {
     return this.#streams++;
   }
+}
+
+/** Throws where a context that trains was made, but not given to a layer that acts by chance. */
+export function checkContext(culprit: string, graph: Graph, context: unknown, chance: boolean): void {
+  if (context || !chance || !TRAINING.has(graph)) return;
+  throw new ArgumentError({ culprit, problem: 'context is missing', remedy: 'pass it on' });
 }

@@ -1,8 +1,8 @@
 /** `Dropout`: zeroes elements by chance while training. */
 import { checkNumber, checkOptions, nameOf } from '../graph/options.js';
-import type { Value } from '../graph/value.js';
+import { checkValue, type Value } from '../graph/value.js';
 import { dropout } from '../ops/dropout.js';
-import type { ForwardContext } from './context.js';
+import { checkContext, type ForwardContext } from './context.js';
 import { Module } from './module.js';
 
 /** Options of a {@link Dropout} layer. */
@@ -32,8 +32,11 @@ export class Dropout extends Module {
   /**
    * @param x any shape
    * @param context that of the recording; without one, or when it does not train, `x` is returned
+   * @throws ArgumentError where it is missing in a graph that trains
    */
   forward(x: Value, context?: ForwardContext): Value {
+    checkValue(this.culprit, 'input', x);
+    checkContext(this.culprit, x.graph, context, this.p > 0);
     return applyDropout(x, this.p, context, this.label);
   }
 }

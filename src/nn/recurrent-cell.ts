@@ -54,7 +54,7 @@ export class RecurrentCell<State extends object> extends Module {
    * @returns the states after it; `h` is also the output
    * @throws ShapeError when a shape does not fit
    */
-  step(x: Value, state?: State, weights?: readonly Value[]): State {
+  step(x: Value, state?: State | null, weights?: readonly Value[]): State {
     const { attributes, parameters, initial } = this.#parts;
     const { inputSize, culprit } = this;
     checkValue(culprit, 'input', x);
@@ -75,12 +75,11 @@ export class RecurrentCell<State extends object> extends Module {
         remedy: `pass the ${parameters.size} that readWeights gave`,
       });
     }
-    const begin =
-      state !== undefined
-        ? this.#checkState(state, batch)
-        : initial.size > 0
-          ? this.#learned(graph, batch)
-          : null;
+    const begin = state
+      ? this.#checkState(state, batch)
+      : initial.size > 0
+        ? this.#learned(graph, batch)
+        : null;
     const { states } = CELLS[attributes.cell];
     const { finalStates } = recurrent({
       ...attributes,

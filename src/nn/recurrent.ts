@@ -17,7 +17,7 @@ import { sequenceMask } from '../ops/sequence-mask.js';
 import { slice } from '../ops/slice.js';
 import { transpose } from '../ops/transpose.js';
 import { CarriedState } from './carried-state.js';
-import type { ForwardContext } from './context.js';
+import { checkContext, ForwardContext } from './context.js';
 import { applyDropout } from './dropout.js';
 import { Module } from './module.js';
 import { RecurrentCell } from './recurrent-cell.js';
@@ -119,30 +119,32 @@ export abstract class RecurrentLayer<State extends object> extends Module {
    * Runs the layers over a batch of sequences.
    * @param x `[T,B,inputSize]`, or `[B,T,inputSize]` with `batchFirst`
    * @param state the states before the first step, each `[L·D,B,·]`; zeros, or what `stateful` or
-   * `learnedInitialState` say, by default
-   * @param context that of the recording; dropout and zoneout draw masks only with one that trains
+   * `learnedInitialState` say, by default and for `null`
+   * @param context that of the recording; dropout and zoneout draw masks only with one that trains, and throw where
+   * the graph has one that they were not given
    * @param sequences `lengths` or `mask`, where sequences differ in length; both are data, so that others
    * need no new plan
    * @throws ShapeError when a shape does not fit, ArgumentError when both lengths and mask are given
    */
   forward(
     x: Value,
-    state?: State,
+    state?: State | null,
     context?: ForwardContext,
     sequences: SequenceOptions = {},
   ): RecurrentResult<State> {
     this.#checkInput(x);
     checkOptions(`${this.culprit}, forward`, sequences, ['lengths', 'mask']);
-    const { batchFirst, returnSequences, stateful } = this.#config;
+    const { batchFirst, returnSequences, stateful, attributes } = this.#config;
     const { graph } = x;
+    const chance = drawsMasks({ ...attributes, training: true }) || (this.dropout > 0 && this.numLayers > 1);
+    checkContext(this.culprit, graph, context, chance);
     let sequence = batchFirst ? transpose(x, [1, 0, 2]) : x;
     const [steps, batch] = sequence.shape as readonly [number, number, number];
     const mask = this.#mask(sequences, steps, batch);
     const carried = stateful ? this.#carriedState(batch) : null;
-    const initial =
-      state !== undefined
-        ? this.#checkState(state, batch)
-        : ((carried?.read(graph) as States | undefined) ?? this.#learnedState(graph, batch));
+    const initial = state
+      ? this.#checkState(state, batch)
+      : ((carried?.read(graph) as States | undefined) ?? this.#learnedState(graph, batch));
     const finals: Value[][] = this.cell.states.map(() => []);
     for (let layer = 0; layer < this.numLayers; layer++) {
       if (layer > 0) {
@@ -300,6 +302,13 @@ export abstract class RecurrentLayer<State extends object> extends Module {
   #checkState(state: State, batch: number): States {
     const { culprit, cell } = this;
     const given = state as unknown as States;
+    if (Array.isArray(given) || state instanceof ForwardContext) {
+      throw new ArgumentError({
+        culprit,
+        problem: 'state is a list or context',
+        remedy: 'call forward(x, { h, … } or null, context)',
+      });
+    }
     checkOptions(`${culprit}, state`, given, cell.states);
     const shapes = cell.states.map((_, s) => this.#stateShape(s, batch));
     const remedy = shapes.every((shape) => sameShape(shape, shapes[0]!))
