@@ -29,13 +29,13 @@ const IMPORTS: readonly Import[] = [
     title: 'CharacterModel that trains and writes on WebGPU',
     names: ['CharacterModel', 'createExecutor'],
     later: [GPU, ...OPTIMIZER, 'gpu/lower/generate.js'],
-    limit: 108.5,
+    limit: 109,
   },
   {
     title: 'Model, LSTM, Adam: training on WebGPU',
     names: ['Model', ...TRAINING],
     later: [GPU, ...OPTIMIZER],
-    limit: 97.5,
+    limit: 98,
   },
   {
     title: 'Trainer, LSTM, Adam: training on WebGPU',
@@ -47,14 +47,14 @@ const IMPORTS: readonly Import[] = [
     title: 'Trainer, LSTM, Adam: training on the CPU',
     names: ['Trainer', ...TRAINING],
     later: [CPU],
-    limit: 56.5,
+    limit: 57,
   },
   { title: 'parseSafetensors', names: ['parseSafetensors'], limit: 3.5 },
 ];
 
 /** The files with everything, under `dist/`; the limits keep them from growing until they are what they should be. */
 const FILES = [
-  { file: 'webgpu-rnn.min.js', limit: 150.5, aim: 45 },
+  { file: 'webgpu-rnn.min.js', limit: 151, aim: 45 },
   { file: 'inference.min.js', limit: 16.5, aim: 20 },
 ];
 

@@ -1,7 +1,7 @@
 /** Who runs a graph: the small interface that the CPU reference and the GPU each implement. */
 import { ArgumentError, DisposedError } from './errors.js';
 import type { Graph } from './graph.js';
-import { checkOptions, show } from './options.js';
+import { checkFlag, checkOptions, show } from './options.js';
 import type { HostArray, Variable } from './value.js';
 
 /** A GPU buffer of the application's own, by structure, so that these types need no WebGPU types. */
@@ -113,7 +113,8 @@ export function checkRunOptions(
   known: readonly string[] = ['read', 'history'],
 ): void {
   checkOptions(culprit, options, known);
-  const { read = [] } = options;
+  const { read = [], history = false } = options;
+  checkFlag(culprit, 'history', history);
   if (Array.isArray(read)) return;
   throw new ArgumentError({ culprit, problem: `read is ${show(read)}`, remedy: 'pass an array of names' });
 }

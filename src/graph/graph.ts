@@ -1,7 +1,7 @@
 /** Recording: calling operations on values appends nodes to a graph; nothing is computed yet. */
 import { ArgumentError, ShapeError } from './errors.js';
 import type { Operation } from './operation.js';
-import { checkChoice, checkOptions, show } from './options.js';
+import { checkChoice, checkFlag, checkOptions, show } from './options.js';
 import { checkShape, formatShape, sameShape, type Shape } from './shape.js';
 import {
   checkValue,
@@ -150,6 +150,7 @@ export class Graph {
     const culprit = `graph "${this.name}", output "${name}"`;
     checkOptions(culprit, options, ['history']);
     const { history = false } = options;
+    checkFlag(culprit, 'history', history);
     this.#own(culprit, value);
     if (this.#outputs.has(name)) {
       throw new ArgumentError({ culprit, problem: 'is declared twice', remedy: 'give each its own name' });

@@ -33,7 +33,7 @@ export function checkMap(culprit: string, name: string, value: unknown): void {
   throw new ArgumentError({
     culprit,
     problem: `${name} is ${show(value)}`,
-    remedy: 'pass a Map',
+    remedy: 'pass a Map: new Map(Object.entries(…))',
   });
 }
 

@@ -3,7 +3,7 @@ import type { Graph } from './graph.js';
 import type { Operation } from './operation.js';
 import { checkShape, formatShape, sizeOf, type Shape } from './shape.js';
 import { ArgumentError, LimitError, ShapeError } from './errors.js';
-import { checkChoice, nameOf, show } from './options.js';
+import { checkChoice, checkOptions, nameOf, show } from './options.js';
 
 /** Element types: real numbers, and whole numbers for tokens, lengths and random seeds. */
 export type DType = 'float32' | 'int32';
@@ -109,6 +109,7 @@ export class Variable implements ValueSpec {
   constructor(options: VariableOptions) {
     const name = nameOf('variable', options);
     const { shape, dtype = 'float32', initial } = options;
+    checkOptions(`variable "${name}"`, options, ['name', 'shape', 'dtype', 'initial']);
     checkShape(`variable "${name}"`, shape);
     checkChoice(`variable "${name}"`, 'dtype', dtype, DTYPES);
     if (sizeOf(shape) > MAX_ELEMENTS) {

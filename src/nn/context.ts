@@ -56,5 +56,9 @@ export class ForwardContext {
 /** Throws where a context that trains was made, but not given to a layer that acts by chance. */
 export function checkContext(culprit: string, graph: Graph, context: unknown, chance: boolean): void {
   if (context || !chance || !TRAINING.has(graph)) return;
-  throw new ArgumentError({ culprit, problem: 'context is missing', remedy: 'pass it on' });
+  throw new ArgumentError({
+    culprit,
+    problem: 'context is missing',
+    remedy: 'pass on the one of the training: forward(x, state, context), or (x, context)',
+  });
 }

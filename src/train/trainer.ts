@@ -9,7 +9,15 @@ import {
   type Plan,
 } from '../graph/executor.js';
 import type { Graph } from '../graph/graph.js';
-import { checkNumber, checkObject, checkOptions, checkWhole, nameOf, show } from '../graph/options.js';
+import {
+  checkFlag,
+  checkNumber,
+  checkObject,
+  checkOptions,
+  checkWhole,
+  nameOf,
+  show,
+} from '../graph/options.js';
 import { PlanCache } from '../graph/plan-cache.js';
 import { formatShape, sizeOf, type Shape } from '../graph/shape.js';
 import { checkValue, PASS_VALUE, Value, type DType, type HostArray, type Variable } from '../graph/value.js';
@@ -280,8 +288,10 @@ export class Trainer {
     inputs: Readonly<Record<string, BatchSpec>>,
     options: { readonly training?: boolean } = {},
   ): Promise<Plan> {
-    checkOptions(`${this.#name}, plan`, options, ['training']);
+    const culprit = `${this.#name}, plan`;
+    checkOptions(culprit, options, ['training']);
     const { training = true } = options;
+    checkFlag(culprit, 'training', training);
     const mode = training ? 'update' : 'evaluate';
     return this.#plans.get({ mode, inputs: this.#describe(inputs) });
   }
@@ -305,6 +315,7 @@ export class Trainer {
   async #step(batch: Batch, options: StepOptions): Promise<StepResult> {
     const { recovery } = this;
     checkRunOptions(`${this.#name}, step`, options, ['read', 'flush', 'learningRate']);
+    checkFlag(`${this.#name}, step`, 'flush', options.flush ?? false);
     const inputs = this.#describe(batch);
     const { step, arrival } = await this.#enqueue(async () => {
       recovery.check();

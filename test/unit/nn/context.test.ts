@@ -41,7 +41,7 @@ describe('in a training', () => {
   it.each(Object.entries(layers))('%s without the context is refused', async (_, layer) => {
     const without = trainerOf(layer, (value) => layer.forward(value).output);
     await expect(without.step({ x })).rejects.toThrow(ArgumentError);
-    await expect(without.step({ x })).rejects.toThrow(/^(lstm|gru): context is missing; pass it on/);
+    await expect(without.step({ x })).rejects.toThrow(/^(lstm|gru): context is missing; pass on the one/);
     expect((await without.evaluate({ x })).loss).toBeTypeOf('number');
     const given = trainerOf(layer, (value, context) => layer.forward(value, undefined, context).output);
     expect((await given.step({ x })).step).toBe(1);
