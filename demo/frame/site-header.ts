@@ -43,9 +43,7 @@ export function showDevice({ description, software, limits, missing }: DeviceFac
     line.title = missing;
     return;
   }
-  const note = software
-    ? ', a software adapter: WebGPU without a GPU; the CPU alone may be faster'
-    : '';
+  const note = software ? ', a software adapter: WebGPU without a GPU; the CPU alone may be faster' : '';
   line.textContent = `${description.replace(/^webgpu: /, 'WebGPU on ')}${note}`;
   if (limits)
     line.title = `Buffers up to ${formatBytes(limits.buffer)}, bindings up to ${formatBytes(limits.binding)}`;

@@ -149,6 +149,14 @@ function readHeader(file: Uint8Array): { header: JsonObject; dataBegin: number }
       remedy: DAMAGED,
     });
   }
+  const beginning = String.fromCharCode(...file.subarray(0, 16));
+  if (/^[\x20-\x7e\s]{16}$/.test(beginning)) {
+    throw new FormatError({
+      culprit: FILE,
+      problem: `begins with ${JSON.stringify(beginning)}, so it is a text`,
+      remedy: 'see whether its address is right, and the response ok: what came may be a page that says so',
+    });
+  }
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const length = view.getUint32(4, true) * 2 ** 32 + view.getUint32(0, true);
   if (length > MAX_HEADER_BYTES) {

@@ -1,5 +1,5 @@
 /** `Model`: a network with a loss and an optimizer, to fit, evaluate and predict with arrays. */
-import { ArgumentError, DisposedError, guardMemory, ShapeError } from '../graph/errors.js';
+import { ArgumentError, DisposedError, FormatError, guardMemory, ShapeError } from '../graph/errors.js';
 import type { Executor } from '../graph/executor.js';
 import { Graph } from '../graph/graph.js';
 import {
@@ -420,7 +420,16 @@ export class Model {
    */
   load(bytes: Uint8Array | ArrayBuffer): void {
     this.#checkAlive();
-    this.network.loadState(this.executor, parseSafetensors(bytes).tensors);
+    const { tensors, metadata } = parseSafetensors(bytes);
+    const kind = metadata.get('kind');
+    if (kind !== undefined) {
+      throw new FormatError({
+        culprit: `${this.#name}, load`,
+        problem: `the file is a checkpoint of a ${kind}`,
+        remedy: 'restore() takes it; load() takes what save() gave',
+      });
+    }
+    this.network.loadState(this.executor, tensors);
   }
 
   /**

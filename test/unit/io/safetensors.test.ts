@@ -94,6 +94,11 @@ describe('parseSafetensors', () => {
   const hostile: [string, Uint8Array, RegExp][] = [
     ['an empty file', new Uint8Array(0), /0 bytes/],
     ['half a header length', new Uint8Array(7), /7 bytes/],
+    [
+      'a page that says that there is no file',
+      new TextEncoder().encode('<!DOCTYPE html>\n<title>404</title>'),
+      /begins with "<!DOCTYPE html>\\n", so it is a text; see whether its address is right/,
+    ],
     ['a header longer than the file', file('{}', 0, 3), /header length.*claims 3 bytes, but only 2/],
     ['a header of 2^63 bytes', file('{}', 0, 2 ** 63), /header length.*format allows/],
     ['a header of 99 MB in a small file', file('{}', 0, 99_000_000), /only 2 follow/],

@@ -454,6 +454,8 @@ describe('evaluate and predict', () => {
     other.load(bytes);
     expect(await weights(other)).toEqual(await weights(model));
     expect(() => other.load(new Uint8Array(4))).toThrow(FormatError);
+    const checkpoint = await model.checkpoint();
+    expect(() => other.load(checkpoint)).toThrow(/is a checkpoint of a model; restore\(\) takes it/);
   });
 
   it('summary lists layers, shapes and counts', async () => {
