@@ -111,6 +111,11 @@ async function passes(on: Page, step: number): Promise<void> {
   );
 }
 
+/** Stops the run, if it has not ended; without puppeteer's wait for a button that stands still. */
+async function stop(on: Page): Promise<void> {
+  await on.$eval('#stop', (button) => (button as HTMLElement).click());
+}
+
 /** What the browser's storage has of each model, read as strictly as the demo reads it, and restored. */
 async function keptModels(): Promise<
   { readonly id: string; readonly name: string; readonly step: number }[]
@@ -280,7 +285,7 @@ describe('two tabs with one model', () => {
     await waitForText(other, 'status', /, copy is as it was after step/);
     await other.locator('#further').click();
     await passes(other, (await stepOf(other)) + 3);
-    await other.locator('#stop').click();
+    await stop(other);
     expect((await settled(other)).error).toBe('');
     const copied = await stepOf(other);
     expect((await keptModels()).find(({ name }) => name.endsWith(', copy'))).toMatchObject({ step: copied });
@@ -314,7 +319,7 @@ describe('two tabs with one model', () => {
     await waitForText(page, 'status', /after step \d+\.$/);
     await page.locator('#further').click();
     await passes(page, (await stepOf(page)) + 3);
-    await page.locator('#stop').click();
+    await stop(page);
     expect((await settled(page)).error).toBe('');
     const last = await stepOf(page);
     await hang;
@@ -455,7 +460,7 @@ describe('storage', () => {
 
   it('that has lost a byte sets the model aside, and the page lives on', async () => {
     await train();
-    await page.locator('#stop').click();
+    await stop(page);
     await settled(page);
     await page.waitForSelector('#kept li');
     await page.evaluate(async () => {
@@ -476,7 +481,7 @@ describe('storage', () => {
     await page.locator('#start').click();
     await page.waitForSelector('#stop:not([hidden])');
     await waitForText(page, 'step', /^([3-9]|\d{2,}) \//);
-    await page.locator('#stop').click();
+    await stop(page);
     expect((await settled(page)).error).toBe('');
   });
 });
@@ -506,7 +511,7 @@ it('a run whose loss is no number any more says so, and what it had kept before 
   );
   await page.locator('#further').click();
   await passes(page, back + 5);
-  await page.locator('#stop').click();
+  await stop(page);
   expect((await settled(page)).error).toBe('');
 
   await page.locator('#learningRate').fill('1e39');
