@@ -1,5 +1,7 @@
-/** Characters that stand for the tokens of a generation workload. */
-import type { GenerationWorkload } from '../workloads.js';
+/** Characters that stand for the tokens of a generation workload, and what is written with them. */
+import type { CharacterModel } from '../../src/index.js';
+import { PROMPT } from '../data.js';
+import { FIRST_CHARACTERS, type GenerationWorkload } from '../workloads.js';
 
 const FIRST_CODE = 48;
 
@@ -8,7 +10,14 @@ export function charactersOf({ vocabSize }: GenerationWorkload): string[] {
   return Array.from({ length: vocabSize }, (_, token) => String.fromCharCode(FIRST_CODE + token));
 }
 
-/** The tokens that a text stands for. */
-export function tokensOf(text: string): number[] {
-  return Array.from(text, (character) => character.charCodeAt(0) - FIRST_CODE);
+/** Writes so many characters, the likeliest each time. @returns the first tokens */
+export async function writeTokens(
+  writer: Pick<CharacterModel, 'generate'>,
+  characters: readonly string[],
+  length: number,
+): Promise<number[]> {
+  let text = '';
+  const options = { prompt: characters[PROMPT]!, length, temperature: 0, seed: 1 };
+  for await (const part of writer.generate(options)) text += part;
+  return Array.from(text.slice(0, FIRST_CHARACTERS), (character) => character.charCodeAt(0) - FIRST_CODE);
 }

@@ -1,9 +1,9 @@
 /** Text written by `CharacterModel.generate`. */
 import { CharacterModel, GpuExecutor } from '../../src/index.js';
 import type { Contender } from '../contender.js';
-import { createGenerationWeights, PROMPT } from '../data.js';
+import { createGenerationWeights } from '../data.js';
 import { FIRST_CHARACTERS, type GenerationWorkload } from '../workloads.js';
-import { charactersOf, tokensOf } from './characters.js';
+import { charactersOf, writeTokens } from './characters.js';
 
 /** Makes the contender. Its unit of work is a character. */
 export function createOwnGeneration(workload: GenerationWorkload): Contender {
@@ -20,12 +20,7 @@ export function createOwnGeneration(workload: GenerationWorkload): Contender {
     return run(FIRST_CHARACTERS);
   }
 
-  async function run(length: number): Promise<number[]> {
-    const prompt = characters[PROMPT]!;
-    let text = '';
-    for await (const part of model!.generate({ prompt, length, temperature: 0, seed: 1 })) text += part;
-    return tokensOf(text.slice(0, FIRST_CHARACTERS));
-  }
+  const run = (length: number): Promise<number[]> => writeTokens(model!, characters, length);
 
   return {
     begin,

@@ -2,9 +2,9 @@
 import { loadTextGenerator, type TextGenerator } from '../../src/inference.js';
 import { CharacterModel, createExecutor } from '../../src/index.js';
 import type { Contender } from '../contender.js';
-import { createGenerationWeights, PROMPT } from '../data.js';
+import { createGenerationWeights } from '../data.js';
 import { FIRST_CHARACTERS, type GenerationWorkload } from '../workloads.js';
-import { charactersOf, tokensOf } from './characters.js';
+import { charactersOf, writeTokens } from './characters.js';
 
 /** Makes the contender, and the file it begins with. Its unit of work is a character. */
 export async function createOwnTextGenerator(workload: GenerationWorkload): Promise<Contender> {
@@ -12,12 +12,7 @@ export async function createOwnTextGenerator(workload: GenerationWorkload): Prom
   const file = await saved(workload, characters);
   let generator: TextGenerator | null = null;
 
-  async function run(length: number): Promise<number[]> {
-    const prompt = characters[PROMPT]!;
-    let text = '';
-    for await (const part of generator!.generate({ prompt, length, temperature: 0, seed: 1 })) text += part;
-    return tokensOf(text.slice(0, FIRST_CHARACTERS));
-  }
+  const run = (length: number): Promise<number[]> => writeTokens(generator!, characters, length);
 
   return {
     async begin() {

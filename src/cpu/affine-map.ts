@@ -51,14 +51,13 @@ export const simdMaps: CreateAffineMaps = (all) => {
     };
   });
   let memory: WebAssembly.Memory;
+  let run: (weight: number, x: number, y: number, blocks: number, columns: number) => void;
   try {
     memory = new WebAssembly.Memory({ initial: Math.ceil(layout.bytes / PAGE) });
+    ({ run } = new WebAssembly.Instance(program, { host: { memory } }).exports as { run: typeof run });
   } catch {
     return plainMaps(all);
   }
-  const { run } = new WebAssembly.Instance(program, { host: { memory } }).exports as {
-    run: (weight: number, x: number, y: number, blocks: number, columns: number) => void;
-  };
   return all.map(({ weight, bias }, i) => {
     const place = places[i]!;
     const { blocks, columns } = place;
