@@ -55,7 +55,7 @@ const IMPORTS: readonly Import[] = [
 /** The files with everything, under `dist/`; the limits keep them from growing until they are what they should be. */
 const FILES = [
   { file: 'webgpu-rnn.min.js', limit: 151, aim: 45 },
-  { file: 'inference.min.js', limit: 16.5, aim: 20 },
+  { file: 'inference.min.js', limit: 17, aim: 20 },
 ];
 
 /** Bytes of a bundle. */
